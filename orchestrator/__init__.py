@@ -1,0 +1,1 @@
+"""The maintenance contract as code: who is covered, when work runs, what it cost."""

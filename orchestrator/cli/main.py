@@ -1,0 +1,29 @@
+"""`amc`: one module per noun. Modules here import only what they need, when they need it."""
+
+import sys
+
+import typer
+
+from orchestrator.errors import AmcError
+
+app = typer.Typer(
+    help="The maintenance contract that runs itself.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+def main() -> None:
+    """Run `amc`; an error of ours becomes its words on stderr and its exit code."""
+    try:
+        app()
+    except AmcError as error:
+        print(f"amc: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

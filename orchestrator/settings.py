@@ -1,0 +1,57 @@
+"""The one place for settings: environment variables, each with a default that works.
+
+AMC_HOME          what this installation keeps (database, evidence, secrets, lab)  ~/.local/share/amc
+AMC_CACHE         what can be made again (base images, wheels, layers)             ~/.cache/amc
+AMC_DATABASE_URL  the database                                                     sqlite:///$AMC_HOME/amc.db
+AMC_REPOSITORY    the checkout with inventories/, playbooks/ and roles/            where this code stands
+AMC_INVENTORIES   one folder per customer                                          $AMC_REPOSITORY/inventories
+AMC_SECRETS_DIR   generated secrets, mode 0700                                     $AMC_HOME/secrets
+AMC_SSH_CONFIG    the ssh_config that resolves the servers' names                  $AMC_HOME/lab/ssh_config
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Absolute paths and addresses; nothing here is created by reading it."""
+
+    home: Path
+    cache: Path
+    database_url: str
+    repository: Path
+    inventories: Path
+    secrets_dir: Path
+    ssh_config: Path
+
+    @property
+    def runs_dir(self) -> Path:
+        """Evidence: one folder per run."""
+        return self.home / "runs"
+
+    @property
+    def lab_home(self) -> Path:
+        """The local lab of this installation."""
+        return self.home / "lab"
+
+
+def read(environment: Mapping[str, str] = os.environ) -> Settings:
+    """Settings from the environment; an empty variable counts as unset."""
+
+    def path(name: str, default: Path) -> Path:
+        return Path(environment.get(name) or default).expanduser().absolute()
+
+    home = path("AMC_HOME", Path("~/.local/share/amc"))
+    repository = path("AMC_REPOSITORY", Path(__file__).parent.parent)
+    return Settings(
+        home=home,
+        cache=path("AMC_CACHE", Path("~/.cache/amc")),
+        database_url=environment.get("AMC_DATABASE_URL") or f"sqlite:///{home / 'amc.db'}",
+        repository=repository,
+        inventories=path("AMC_INVENTORIES", repository / "inventories"),
+        secrets_dir=path("AMC_SECRETS_DIR", home / "secrets"),
+        ssh_config=path("AMC_SSH_CONFIG", home / "lab" / "ssh_config"),
+    )
