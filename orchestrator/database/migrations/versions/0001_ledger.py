@@ -25,16 +25,16 @@ def upgrade() -> None:
 def _chains_and_lots() -> None:
     op.create_table(
         "ledger_chains",
-        sa.Column("contract", sa.String(200), nullable=False),
+        sa.Column("contract", sa.String, nullable=False),
         sa.Column("postings", sa.Integer, nullable=False),
-        sa.Column("head", sa.String(64), nullable=False),
+        sa.Column("head", sa.String, nullable=False),
         sa.PrimaryKeyConstraint("contract", name=op.f("pk_ledger_chains")),
     )
     op.create_table(
         "ledger_lots",
         sa.Column("id", sa.Integer, nullable=False),
-        sa.Column("contract", sa.String(200), nullable=False),
-        sa.Column("kind", sa.String(10), nullable=False),
+        sa.Column("contract", sa.String, nullable=False),
+        sa.Column("kind", sa.String, nullable=False),
         sa.Column("year", sa.Integer),
         sa.Column("valid_from", Instant, nullable=False),
         sa.Column("valid_until", Instant),
@@ -51,11 +51,11 @@ def _postings_and_entries() -> None:
     op.create_table(
         "ledger_postings",
         sa.Column("id", sa.Integer, nullable=False),
-        sa.Column("contract", sa.String(200), nullable=False),
+        sa.Column("contract", sa.String, nullable=False),
         sa.Column("sequence", sa.Integer, nullable=False),
-        sa.Column("kind", sa.String(10), nullable=False),
-        sa.Column("key", sa.String(300), nullable=False),
-        sa.Column("request", sa.String(64), nullable=False),
+        sa.Column("kind", sa.String, nullable=False),
+        sa.Column("key", sa.String, nullable=False),
+        sa.Column("request", sa.String, nullable=False),
         sa.Column("contract_version", sa.Integer, nullable=False),
         sa.Column("at", Instant, nullable=False),
         sa.Column("planned_at", Instant),
@@ -64,8 +64,8 @@ def _postings_and_entries() -> None:
         sa.Column("rounded", sa.BigInteger),
         sa.Column("seconds", sa.BigInteger, nullable=False),
         sa.Column("note", sa.Text, nullable=False),
-        sa.Column("previous", sa.String(64), nullable=False),
-        sa.Column("hash", sa.String(64), nullable=False),
+        sa.Column("previous", sa.String, nullable=False),
+        sa.Column("hash", sa.String, nullable=False),
         sa.CheckConstraint(
             "kind IN ('grant', 'buy', 'hold', 'settle', 'void')", name=op.f("ck_ledger_postings_kind")
         ),
@@ -82,7 +82,7 @@ def _postings_and_entries() -> None:
         "ledger_entries",
         sa.Column("id", sa.Integer, nullable=False),
         sa.Column("posting_id", sa.Integer, nullable=False),
-        sa.Column("account", sa.String(10), nullable=False),
+        sa.Column("account", sa.String, nullable=False),
         sa.Column("lot_id", sa.Integer),
         sa.Column("year", sa.Integer, nullable=False),
         sa.Column("seconds", sa.BigInteger, nullable=False),
