@@ -1,0 +1,67 @@
+"""Customers and their servers, read from inventories/ through Ansible's own loader, as playbooks see them."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from orchestrator.errors import InvalidInput, Problem
+
+HOSTS = "hosts.yml"
+# What customers share is maintained, but billed to nobody.
+NOT_A_CUSTOMER = "provider"
+
+
+@dataclass(frozen=True)
+class Server:
+    """One server.
+
+    `provider` is its `server_provider`, empty for a server that is simply there, reached by SSH. `groups` are
+    sorted, without `all`. `variables` are host_vars and group_vars merged as Ansible merges them, untemplated:
+    a lookup of a secret stays the text it is in the file.
+    """
+
+    name: str
+    provider: str
+    groups: tuple[str, ...]
+    variables: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """A customer's servers, sorted by name. `folder` is what playbooks get as their inventory."""
+
+    customer: str
+    folder: Path
+    servers: tuple[Server, ...]
+
+
+def customers(inventories: Path) -> list[str]:
+    """The names of the folders that are customers: all with a hosts.yml, except what customers share."""
+    found = (hosts.parent.name for hosts in inventories.glob(f"*/{HOSTS}"))
+    return sorted(name for name in found if name != NOT_A_CUSTOMER)
+
+
+def read(inventories: Path, customer: str) -> Fleet:
+    """The customer's servers. InvalidInput, with file and line where Ansible names them, when it can't be."""
+    folder = inventories / customer
+    hosts = folder / HOSTS
+    if not hosts.is_file():
+        known = ", ".join(customers(inventories)) or "none"
+        raise InvalidInput([Problem(hosts, 0, "there is no such file", f"customers with servers: {known}")])
+    from orchestrator.fleet.ansible_inventory import hosts_of  # noqa: PLC0415  Ansible takes half a second
+
+    servers = tuple(_server(hosts, *host) for host in sorted(hosts_of(hosts)))
+    if not servers:
+        raise InvalidInput(
+            [Problem(hosts, 0, "no server is declared", "name one below all.children.mems.hosts")]
+        )
+    return Fleet(customer, folder, servers)
+
+
+def _server(hosts: Path, name: str, groups: tuple[str, ...], variables: dict[str, Any]) -> Server:
+    provider = variables.get("server_provider", "")
+    if not isinstance(provider, str):
+        raise InvalidInput(
+            [Problem(hosts, 0, f"server_provider of {name} is {provider!r}", "write a name, such as `lab`")]
+        )
+    return Server(name, provider, groups, variables)
