@@ -4,6 +4,7 @@ import sys
 
 import typer
 
+from orchestrator.cli import contract
 from orchestrator.errors import AmcError
 
 app = typer.Typer(
@@ -12,6 +13,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+app.add_typer(contract.app, name="contract")
 
 
 def main() -> None:

@@ -70,7 +70,7 @@ def _fault(details: ErrorDetails) -> str:
         return f"must be {_KINDS[kind]}, not {shown}"
     if kind in _FAULTS:
         return _FAULTS[kind].format(shown)
-    return f"is {shown}: {details['msg']}"
+    return f"is {shown}: {details['msg'].replace('Input should', 'it should')}"
 
 
 def _shown(details: ErrorDetails) -> str:

@@ -6,7 +6,7 @@ raises its faults by way of `_fault`; a rule across keys speaks once these keys 
 
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Annotated, Literal, NamedTuple, cast
+from typing import Annotated, Literal, NamedTuple, cast, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
@@ -23,6 +23,7 @@ from orchestrator.contracts.activities import (
 from orchestrator.contracts.spelling import closest
 
 __all__ = [
+    "DAYS",
     "ActivityTerms",
     "Charge",
     "Contract",
@@ -36,6 +37,7 @@ __all__ = [
 ]
 
 Day = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
+DAYS: tuple[Day, ...] = get_args(Day)
 Increment = Literal[1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30, 60]
 StartTime = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
 EndTime = Annotated[str, Field(pattern=r"^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$")]
@@ -237,7 +239,7 @@ class Contract(_Part):
         if not known:
             named = closest(name, available_timezones())
             raise _fault(
-                f"there is no time zone `{name}`", named or "use an IANA name such as Europe/Berlin, or UTC"
+                f"there is no time zone {name!r}", named or "use an IANA name such as Europe/Berlin, or UTC"
             )
         return name
 

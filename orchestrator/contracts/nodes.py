@@ -95,7 +95,7 @@ def _data(node: Node, path: Path, reading: Reading) -> Any:
 def _mapping(node: MappingNode, path: Path, reading: Reading) -> dict[str, Any]:
     data: dict[str, Any] = {}
     for key_node, value_node in node.value:
-        if not isinstance(key_node, ScalarNode):
+        if not isinstance(key_node, ScalarNode) or not key_node.value.isprintable():
             _fault(key_node, "a key must be a word", "write `key: value`", reading)
             continue
         key = key_node.value

@@ -45,6 +45,27 @@ def read(path: Path) -> Contract:
     raise InvalidInput(sorted(problems, key=lambda problem: problem.line))
 
 
+def read_all(paths: list[Path]) -> tuple[list[Contract], list[Problem]]:
+    """The valid contracts of several files and the problems of the others; a number belongs to one contract only."""
+    contracts: list[Contract] = []
+    problems: list[Problem] = []
+    owners: dict[str, str] = {}
+    for path in paths:
+        try:
+            contract = read(path)
+        except InvalidInput as error:
+            problems += error.problems
+            continue
+        contracts.append(contract)
+        owner = owners.setdefault(contract.number, contract.customer)
+        if owner != contract.customer:
+            message = f"number {contract.number} is the number of {owner}'s contract too"
+            problems.append(
+                Problem(path, 0, message, "give each contract its own number: hours are booked by it")
+            )
+    return contracts, problems
+
+
 def contract_schema() -> dict[str, Any]:
     """The JSON Schema of a whole contract file."""
     return {

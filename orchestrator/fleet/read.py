@@ -16,8 +16,8 @@ class Server:
     """One server.
 
     `provider` is its `server_provider`, empty for a server that is simply there, reached by SSH. `groups` are
-    sorted, without `all`. `variables` are host_vars and group_vars merged as Ansible merges them, untemplated:
-    a lookup of a secret stays the text it is in the file.
+    sorted, without `all`. `variables` are host_vars and group_vars merged as Ansible merges them, not
+    templated: a lookup of a secret stays the text it is in the file.
     """
 
     name: str

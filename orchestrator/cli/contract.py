@@ -1,0 +1,94 @@
+"""`amc contract`: are the contracts valid, and what may they say?"""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from orchestrator import settings
+from orchestrator.errors import InvalidInput, Problem, UsageError
+
+if TYPE_CHECKING:
+    from orchestrator.contracts.model import Contract
+
+app = typer.Typer(help="The customers' contracts.", no_args_is_help=True)
+
+
+@app.command()
+def check(
+    which: Annotated[
+        str, typer.Argument(metavar="[CUSTOMER|FILE]", help="a customer or a file; all customers without it")
+    ] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="one JSON document, also for problems")] = False,
+) -> None:
+    """Check contracts; every problem is named with its file, line and mend (exit code 3)."""
+    from orchestrator.contracts.read import read_all  # noqa: PLC0415  pydantic only where contracts are read
+
+    contracts, problems = read_all(_files(which))
+    if as_json:
+        print(json.dumps(_document(contracts, problems), indent=2))
+        raise typer.Exit(InvalidInput.exit_code if problems else 0)
+    for contract in contracts:
+        print(_line(contract))
+    if problems:
+        raise InvalidInput(problems)
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of a contract file, for editors."""
+    from orchestrator.contracts.read import contract_schema  # noqa: PLC0415
+
+    print(json.dumps(contract_schema(), indent=2))
+
+
+def _files(which: str) -> list[Path]:
+    """The contract files meant by a customer's name, by a path, or by nothing at all."""
+    from orchestrator.contracts.read import PLACE  # noqa: PLC0415
+    from orchestrator.contracts.spelling import closest  # noqa: PLC0415
+    from orchestrator.fleet.read import customers  # noqa: PLC0415
+
+    inventories = settings.read().inventories
+    known = customers(inventories)
+    if not which:
+        if not known:
+            mend = "add a folder with hosts.yml and group_vars/all/contract.yml"
+            raise InvalidInput([Problem(inventories, 0, "there is no customer", mend)])
+        return [inventories / customer / PLACE for customer in known]
+    if which in known:
+        return [inventories / which / PLACE]
+    path = Path(which)
+    if path.exists() or "/" in which or path.suffix:
+        return [path]
+    mend = f"{closest(which, known)} customers: {', '.join(known) or 'none'}".strip()
+    raise UsageError(f"there is no customer and no file `{which}`", mend)
+
+
+def _line(contract: "Contract") -> str:
+    hours = contract.hours.per_calendar_year
+    term = f"from {contract.term.start}" + (f" to {contract.term.end}" if contract.term.end else "")
+    windows = "; ".join(
+        f"{', '.join(window.days)} {window.start}-{window.end}" for window in contract.maintenance_windows
+    )
+    limit = f"{hours} h a calendar year" if hours else "no cap"
+    return (
+        f"{contract.customer}: ok, {contract.number} version {contract.version}, {contract.mode}, {limit}, "
+        f"{term}, {contract.time_zone}, windows {windows}"
+    )
+
+
+def _document(contracts: "list[Contract]", problems: list[Problem]) -> dict[str, Any]:
+    return {
+        "valid": not problems,
+        "contracts": [contract.model_dump(mode="json", exclude_none=True) for contract in contracts],
+        "problems": [
+            {
+                "file": str(problem.file),
+                "line": problem.line,
+                "message": problem.message,
+                "mend": problem.mend,
+            }
+            for problem in problems
+        ],
+    }
