@@ -3,6 +3,7 @@
 AmcError                 1  unexpected
 ├── UsageError           2  wrong words on the command line
 ├── InvalidInput         3  invalid contract, inventory or settings: a list of problems
+├── MachineUnfit         3  this machine lacks what was asked of it: root, a program, disk
 ├── NotCovered           4  the contract does not cover the work: names the clause
 ├── HoursInsufficient    5  the hours do not suffice: balance and what to buy
 ├── Waiting              6  waiting for a window or an approval
@@ -56,6 +57,12 @@ class InvalidInput(AmcError):
     def __init__(self, problems: list[Problem]) -> None:
         super().__init__("\n".join(str(problem) for problem in problems))
         self.problems = problems
+
+
+class MachineUnfit(AmcError):
+    """This machine lacks something that the work needs; `mend` says what to do."""
+
+    exit_code = 3
 
 
 class NotCovered(AmcError):

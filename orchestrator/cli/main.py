@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from orchestrator.cli import contract
+from orchestrator.cli import contract, lab
 from orchestrator.errors import AmcError
 
 app = typer.Typer(
@@ -14,6 +14,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(contract.app, name="contract")
+app.add_typer(lab.app, name="lab")
 
 
 def main() -> None:

@@ -1,0 +1,251 @@
+"""One server: its folder, its overlay, its processes.
+
+<folder>/upper work root    the overlay's own layer, its scratch, and where it is mounted while it runs
+<folder>/host_key           the server's SSH key, so that its identity survives every restart
+<folder>/run.sh console.log the supervising loop and what the console said
+<folder>/made               exists once the server is complete: a folder without it is thrown away
+"""
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import threading
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network
+from pathlib import Path
+
+from lab import host, subnets
+from lab.cgroups import Group
+from lab.errors import LabError
+from lab.image import USER
+from lab.mounts import is_mounted, unmount
+from lab.names import Names
+from lab.network import remove_link
+from lab.waiting import run, wait_until
+
+START_SECONDS = 90
+STOP_SECONDS = 30
+
+LOOP = """\
+#!/bin/sh
+# The server's power supply: `reboot` inside ends systemd-nspawn with 133 and it is started again.
+# Nothing runs outside the lab's cgroups: when they are gone, the lab was taken down meanwhile.
+for group in $LOOP_GROUPS; do echo $$ > "$group/cgroup.procs" || exit 70; done
+while :; do
+    sh -c 'for group in $GUEST_GROUPS; do echo $$ > "$group/cgroup.procs" || exit 70; done
+           exec "$@"' start "$@"
+    ended=$?
+    echo "systemd-nspawn ended with $ended"
+    [ "$ended" = 133 ] || exit "$ended"
+done
+"""
+
+
+@dataclass(frozen=True)
+class Guest:
+    """A server's parts. `group` holds its processes, `network` is the lab's."""
+
+    names: Names
+    name: str
+    number: int
+    folder: Path
+    group: Group
+    network: IPv4Network
+
+    @property
+    def address(self) -> IPv4Address:
+        """The server's address."""
+        return self.network[self.number]
+
+    @property
+    def root(self) -> Path:
+        """Where its files are while it runs."""
+        return self.folder / "root"
+
+    def exists(self) -> bool:
+        """Whether the server was made completely."""
+        return (self.folder / "made").exists()
+
+    def loop_pids(self) -> set[int]:
+        """The supervising loop."""
+        return self.group.child("loop").pids()
+
+    def container_pids(self) -> set[int]:
+        """systemd-nspawn, the process that holds the server."""
+        return {pid for pid in self.group.child("guest").pids() if _command(pid) == "systemd-nspawn"}
+
+    def state(self) -> str:
+        """`running`, `stopped`, `broken` (some of its parts live without the others) or `absent`."""
+        if self.loop_pids() and self.container_pids():
+            return "running"
+        if self.group.pids() or Path("/sys/class/net", self.names.link(self.number)).exists():
+            return "broken"
+        return "stopped" if self.exists() else "absent"
+
+    def answers(self) -> bool:
+        """Whether an SSH server greets at its address."""
+        try:
+            with socket.create_connection((str(self.address), 22), timeout=1) as connection:
+                connection.settimeout(2)
+                return connection.recv(4) == b"SSH-"
+        except OSError:
+            return False
+
+    def make(self) -> None:
+        """The folder of a new server; what an interrupted attempt left is removed first."""
+        self.remove()
+        self.folder.mkdir(parents=True)
+        for part in ("upper", "work", "root"):
+            (self.folder / part).mkdir(mode=0o755)
+        run(
+            ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", self.name, "-f", self.folder / "host_key"],
+            "the server's SSH key",
+        )
+        (self.folder / "made").touch()
+
+    def mount(self, lowers: tuple[Path, ...], synced: bool) -> None:
+        """Mount the overlay: `lowers` are the folders below its own, uppermost first, the base image last.
+
+        Unless `synced`, it is volatile: fsync costs nothing, but a power cut of the host may tear its files
+        (dpkg and databases sync all the time).
+        """
+        if is_mounted(self.root):
+            return
+        shutil.rmtree(
+            self.folder / "work", ignore_errors=True
+        )  # else a volatile one refuses to be mounted again
+        (self.folder / "work").mkdir()
+        lower = ":".join(str(path) for path in lowers)
+        options = f"lowerdir={lower},upperdir={self.folder / 'upper'},workdir={self.folder / 'work'}"
+        options += ",redirect_dir=nofollow,index=off,metacopy=off" + ("" if synced else ",volatile")
+        run(
+            ["mount", "-t", "overlay", self.names.mount(self.number), "-o", options, self.root],
+            f"mounting the files of {self.name}",
+        )
+
+    def write_identity(self, key: str) -> None:
+        """What makes the image this server: name, address, resolver, its SSH key, the lab's key for `ops`.
+
+        Written at every start, so that a lab can move to another network.
+        """
+        network = (
+            f"[Match]\nName=host0\n[Network]\nAddress={self.address}/{self.network.prefixlen}\n"
+            f"Gateway={subnets.gateway(self.network)}\nLinkLocalAddressing=no\nIPv6AcceptRA=no\n"
+        )
+        self._write("etc/hostname", f"{self.name}\n")
+        self._write("etc/hosts", f"127.0.0.1 localhost\n::1 localhost\n127.0.1.1 {self.name}\n")
+        self._write("etc/resolv.conf", host.resolver())
+        self._write("etc/systemd/network/10-host0.network", network)
+        for part, mode in (("", 0o600), (".pub", 0o644)):
+            text = (self.folder / f"host_key{part}").read_text()
+            self._write(f"etc/ssh/ssh_host_ed25519_key{part}", text, mode)
+        keys = self.root / f"home/{USER}/.ssh/authorized_keys"
+        if not keys.exists() or key not in keys.read_text():
+            with keys.open("a") as file:
+                file.write(f"{key}\n")
+            keys.chmod(0o600)
+            home = keys.parent.stat()
+            os.chown(keys, home.st_uid, home.st_gid)
+
+    def start(self, key: str, wheels: Path) -> None:
+        """Boot the mounted server; returns at once, `wait` waits for it."""
+        self.write_identity(key)
+        loop, guest = self.group.child("loop"), self.group.child("guest")
+        loop.create()
+        guest.create()
+        script = self.folder / "run.sh"
+        script.write_text(LOOP)
+        command = ["systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--boot", "--console=pipe"]
+        command += ["--resolv-conf=off", "--timezone=off", "--link-journal=no", "--kill-signal=SIGRTMIN+3"]
+        command += [f"--machine={self.names.machine(self.number)}", f"--directory={self.root}"]
+        command += [f"--network-bridge={self.names.bridge}", f"--bind-ro={wheels}:/opt/wheels"]
+        environment = {
+            "PATH": os.environ.get("PATH", "/usr/sbin:/usr/bin:/sbin:/bin"),
+            "LOOP_GROUPS": " ".join(str(folder) for folder in loop.folders()),
+            "GUEST_GROUPS": " ".join(str(folder) for folder in guest.folders()),
+            "SYSTEMD_NSPAWN_LOCK": "0",
+        }
+        console = self.folder / "console.log"
+        run(
+            [
+                "setsid",
+                "--fork",
+                "sh",
+                "-c",
+                'exec sh "$0" "$@" </dev/null >>"$CONSOLE" 2>&1',
+                script,
+                *command,
+            ],
+            f"starting {self.name}",
+            environment={**environment, "CONSOLE": str(console)},
+        )
+
+    def wait(self, ssh: list[str], stop: threading.Event) -> None:
+        """Until `ops` can log in."""
+
+        def ready() -> bool:
+            if self.state() == "broken" and not self.loop_pids():
+                raise LabError(f"{self.name} ended while it started\n{self.console()}")
+            return self.answers()
+
+        try:
+            wait_until(ready, f"SSH of {self.name} at {self.address}", START_SECONDS, stop)
+            wait_until(
+                lambda: _logs_in(ssh), f"a login on {self.name} at {self.address}", START_SECONDS, stop
+            )
+        except LabError as error:
+            raise type(error)(f"{error}\n{self.console()}", error.mend) from error
+
+    def console(self) -> str:
+        """The last lines of its console."""
+        path = self.folder / "console.log"
+        lines = path.read_text(errors="replace").splitlines()[-12:] if path.exists() else []
+        return "console:\n  " + "\n  ".join(lines)
+
+    def halt(self) -> None:
+        """Shut the server down in order, then by force; nothing of it runs or is mounted afterwards."""
+        containers = self.container_pids()
+        for pid in containers:
+            os.kill(pid, signal.SIGTERM)
+        if containers:
+            with contextlib.suppress(LabError):  # it had its time
+                wait_until(lambda: not self.group.pids(), f"{self.name} to shut down", STOP_SECONDS)
+        self.kill()
+
+    def kill(self) -> None:
+        """End the server at once and take away its link, cgroups and mount."""
+        self.group.kill()
+        remove_link(self.names.link(self.number))
+        self.group.remove()
+        unmount(self.root)
+
+    def remove(self) -> None:
+        """Delete a halted server's files."""
+        unmount(self.root)
+        if self.folder.exists():
+            (self.folder / "made").unlink(missing_ok=True)
+            run(["rm", "-rf", "--one-file-system", self.folder], f"deleting the files of {self.name}", 120)
+
+    def _write(self, name: str, text: str, mode: int = 0o644) -> None:
+        path = self.root / name
+        if path.is_symlink():
+            path.unlink()
+        path.write_text(text)
+        path.chmod(mode)
+
+
+def _command(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    except OSError:
+        return ""
+
+
+def _logs_in(ssh: list[str]) -> bool:
+    try:
+        run([*ssh, "true"], "a login", 10)
+    except LabError:
+        return False
+    return True

@@ -1,0 +1,256 @@
+"""A lab: real servers on this machine, for a user's own work, a test or a demonstration."""
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from ipaddress import IPv4Network
+from pathlib import Path
+
+from lab import cgroups, image, layers, leftovers, network, records, subnets, wheels
+from lab.errors import LabError
+from lab.guest import Guest
+from lab.locks import file_lock
+from lab.mounts import unmount
+from lab.names import SERVER_NAME, Names
+from lab.records import Entry, Records
+from lab.waiting import run
+
+REPOSITORY = Path(__file__).parent.parent
+LOCK_SECONDS = 1200
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server as it is now. `state`: running, stopped, broken (its parts don't fit together) or absent."""
+
+    name: str
+    address: str
+    state: str
+    layer: str | None
+
+
+def silent(_: str) -> None:
+    """Say nothing."""
+
+
+class Lab:
+    """The lab that lives in `home`. `cache` holds base images, layers and wheels, shared by all labs.
+
+    `say` gets lines of progress. `synced`: servers' fsync reaches the disk (slower; else a power cut of this
+    machine may tear their files). Every method may raise LabError, MachineLacks when the machine is at fault.
+    """
+
+    def __init__(
+        self, home: Path, cache: Path, say: Callable[[str], None] = silent, synced: bool = False
+    ) -> None:
+        self.home = home.absolute()
+        self.cache = cache.absolute()
+        self.names = Names.of(home)
+        self.synced = synced
+        self._say = say
+        self._stop = threading.Event()
+        self._started = time.monotonic()
+
+    @property
+    def ssh_config(self) -> Path:
+        """The ssh_config that resolves the servers' names; exists while the lab has servers."""
+        return self.home / "ssh_config"
+
+    def up(self, names: Sequence[str], layer: str | None = None) -> list[Server]:
+        """Make, mend or start whatever of `names` is not running; returns when all let `ops` log in.
+
+        `layer` is for servers that are made now; one that exists stays what it is.
+        """
+        with self._locked():
+            remembered = self._prepare(names, layer)
+            guests = [self._guest(remembered, name) for name in names]
+            self._in_parallel(lambda guest: self._bring_up(remembered, guest), guests)
+            return [self._server(remembered, name) for name in names]
+
+    def start(self, name: str) -> Server:
+        """Start a server that exists."""
+        self._known(records.read(self._records), name)
+        return self.up([name])[0]
+
+    def stop(self, name: str) -> None:
+        """Shut a server down; its files stay."""
+        with self._locked():
+            self._guest(self._known(records.read(self._records), name), name).halt()
+
+    def destroy(self, name: str) -> None:
+        """Remove a server and its files; one that does not exist is no error."""
+        with self._locked():
+            remembered = records.read(self._records)
+            if name not in remembered.servers:
+                return
+            guest = self._guest(remembered, name)
+            guest.kill()
+            guest.remove()
+            del remembered.servers[name]
+            self._remember(remembered)
+
+    def status(self) -> list[Server]:
+        """Every server of the lab. Only reads."""
+        remembered = records.read(self._records)
+        return [self._server(remembered, name) for name in sorted(remembered.servers)]
+
+    def has_layer(self, key: str) -> bool:
+        """Whether `up` with layer `key` would find it, for the base image of today's recipe."""
+        return layers.exists(self.cache, image.current_key(), key)
+
+    def save_layer(self, name: str, key: str) -> None:
+        """Keep what was done in server `name` as layer `key`; it is stopped for that and started again."""
+        with self._locked():
+            remembered = self._known(records.read(self._records), name)
+            entry = remembered.servers[name]
+            guest = self._guest(remembered, name)
+            ran = guest.state() == "running"
+            guest.halt()
+            layers.save(self.cache, entry.image, key, guest.folder / "upper", entry.layer)
+            self._progress(f"layer {key}: saved from {name}")
+            if ran:
+                self._bring_up(remembered, guest)
+
+    def down(self) -> None:
+        """Remove the whole lab: servers, files, links, mounts, cgroups, rules. Needs no records."""
+        with self._locked():
+            remembered = records.read(self._records)
+            guests = [self._guest(remembered, name) for name in remembered.servers]
+            self._in_parallel(Guest.halt, guests)
+            self._sweep(keep=set())
+            self._group().kill()
+            self._group().remove()
+            network.remove(self.names)
+            for guest in guests:
+                self._progress(f"{guest.name}: removed")
+            run(["rm", "-rf", "--one-file-system", *self._belongings()], "deleting the lab's files", 300)
+        with contextlib.suppress(OSError):  # it does not exist, or holds something that is not the lab's
+            self.home.rmdir()
+
+    # --- parts of the above ---
+
+    @property
+    def _records(self) -> Path:
+        return self.home / "lab.json"
+
+    def _belongings(self) -> list[Path]:
+        """What the lab keeps in its home; the lock goes last."""
+        names = ("servers", "ssh_config", "known_hosts", "id_ed25519", "id_ed25519.pub", "lab.json", "lock")
+        return [self.home / name for name in names]
+
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[None]:
+        what = f"another command to finish with the lab in {self.home}"
+        with file_lock(self.home / "lock", what, LOCK_SECONDS):
+            self._started = time.monotonic()
+            self._stop.clear()
+            yield
+
+    def _progress(self, words: str) -> None:
+        self._say(f"[{time.monotonic() - self._started:5.1f} s] {words}")
+
+    def _prepare(self, names: Sequence[str], layer: str | None) -> Records:
+        """Base image, wheels, network and records for `names`."""
+        for name in names:
+            if not SERVER_NAME.fullmatch(name):
+                raise LabError(
+                    f"{name!r} is no name for a server", "use lower-case letters, digits and dashes"
+                )
+        key = image.ensure(self.cache, self._progress)
+        wheels.ensure(self.cache, sorted(REPOSITORY.glob("roles/*/files/requirements*.txt")), self._progress)
+        remembered = records.read(self._records)
+        for name in names:
+            if name not in remembered.servers:
+                layers.lowers(self.cache, key, layer)
+                number = subnets.free_number(entry.number for entry in remembered.servers.values())
+                remembered.servers[name] = Entry(number, key, layer)
+        remembered.network = network.ensure(self.names, remembered.network)
+        self._sweep(keep={entry.number for entry in remembered.servers.values()})
+        for name in names:
+            guest = self._guest(remembered, name)
+            if not guest.exists():
+                guest.kill()
+                guest.make()
+        self._remember(remembered)
+        return remembered
+
+    def _remember(self, remembered: Records) -> None:
+        """Write the records and what follows from them: keys, known hosts, ssh_config."""
+        self.home.mkdir(parents=True, exist_ok=True)
+        records.write(self._records, remembered)
+        if not (self.home / "id_ed25519").exists():
+            key = self.home / "id_ed25519"
+            run(
+                ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", self.names.lab, "-f", key],
+                "the lab's key",
+            )
+        guests = [self._guest(remembered, name) for name in sorted(remembered.servers)]
+        known = [
+            f"{guest.name},{guest.address} {(guest.folder / 'host_key.pub').read_text().strip()}"
+            for guest in guests
+            if guest.exists()
+        ]
+        records.replace(self.home / "known_hosts", "".join(f"{line}\n" for line in known))
+        addresses = [(guest.name, str(guest.address)) for guest in guests]
+        records.replace(self.ssh_config, records.ssh_config(self.home, image.USER, addresses))
+
+    def _known(self, remembered: Records, name: str) -> Records:
+        if name not in remembered.servers:
+            names = ", ".join(sorted(remembered.servers)) or "none"
+            raise LabError(f"the lab has no server {name!r}", f"its servers: {names}")
+        return remembered
+
+    def _guest(self, remembered: Records, name: str) -> Guest:
+        entry = remembered.servers[name]
+        return Guest(
+            names=self.names,
+            name=name,
+            number=entry.number,
+            folder=self.home / "servers" / name,
+            group=self._group().child(str(entry.number)),
+            network=remembered.network or IPv4Network("0.0.0.0/24"),
+        )
+
+    def _group(self) -> cgroups.Group:
+        return cgroups.Group(cgroups.here(), self.names.cgroup)
+
+    def _server(self, remembered: Records, name: str) -> Server:
+        guest = self._guest(remembered, name)
+        return Server(name, str(guest.address), guest.state(), remembered.servers[name].layer)
+
+    def _bring_up(self, remembered: Records, guest: Guest) -> None:
+        state = guest.state()
+        if state == "running" and guest.answers():
+            return
+        if state in ("running", "broken"):
+            self._progress(f"{guest.name}: {state}, but does not answer: mending it")
+            guest.kill()
+        entry = remembered.servers[guest.name]
+        guest.mount(layers.lowers(self.cache, entry.image, entry.layer), self.synced)
+        guest.start((self.home / "id_ed25519.pub").read_text().strip(), self.cache / "wheels")
+        guest.wait(["ssh", "-F", str(self.ssh_config), guest.name], self._stop)
+        self._progress(f"{guest.name}: running at {guest.address}")
+
+    def _in_parallel(self, work: Callable[[Guest], None], guests: Sequence[Guest]) -> None:
+        """Do `work` for all guests at once; the first failure, or Ctrl-C, ends the others' waits."""
+        with ThreadPoolExecutor(max_workers=max(1, len(guests))) as pool:
+            futures = [pool.submit(work, guest) for guest in guests]
+            try:
+                for future in as_completed(futures):
+                    future.result()
+            except BaseException:
+                self._stop.set()
+                raise
+
+    def _sweep(self, keep: set[int]) -> None:
+        """Remove what exists under the lab's names for servers whose number is not in `keep`."""
+        for number in leftovers.numbers(self.names) - keep:
+            group = self._group().child(str(number))
+            group.kill()
+            network.remove_link(self.names.link(number))
+            group.remove()
+            for path in leftovers.mounts(self.names, number):
+                unmount(path)
