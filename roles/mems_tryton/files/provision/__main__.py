@@ -1,0 +1,55 @@
+"""Make the Tryton database what the inventory says, and print what had to be changed.
+
+TRYTOND_CONFIG names trytond.conf. stdin: one JSON object
+    database   name of the PostgreSQL database, which exists
+    modules    names of the modules to activate, with what they need
+    company    {name, currency, currency_name, currency_symbol, time_zone}
+    passwords  {admin, check}
+    demo_scale 0 none, 1 a small business, N the same business N times
+    check      true: change nothing, say what would change
+stdout: {"changed": ["module sale", "company Acme", ...]}
+
+Everything but the modules is one transaction: all of it or nothing.
+"""
+
+import json
+import sys
+
+import books
+import demo
+import demo_scale
+import modules
+import users
+from trytond.pool import Pool
+from trytond.transaction import Transaction, TransactionError
+
+
+def main() -> None:
+    """Read the wish, converge, report."""
+    wish = json.load(sys.stdin)
+    Pool.start()
+    changed = modules.activate(wish["database"], wish["modules"], check=wish["check"])
+    if not (changed and wish["check"]):
+        # Tryton asks for table locks by an error that says how to start the transaction again.
+        extras: dict = {}
+        while True:
+            try:
+                changed += records(wish, extras)
+                break
+            except TransactionError as error:
+                error.fix(extras)
+    print(json.dumps({"changed": changed}))
+
+
+def records(wish: dict, extras: dict) -> list[str]:
+    """Company, users and demo data in one transaction, rolled back when only checking."""
+    with Transaction().start(wish["database"], 1, **extras) as transaction:
+        changed = books.converge(wish["company"]) + users.converge(wish["passwords"])
+        if wish["demo_scale"]:
+            changed += demo.converge(wish["check"]) + demo_scale.converge(wish["demo_scale"])
+        if wish["check"]:
+            transaction.rollback()
+    return changed
+
+
+main()
