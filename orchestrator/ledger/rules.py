@@ -2,8 +2,8 @@
 
 An operation is a list of entries that add up to zero, in every calendar year by itself:
 
-    grant   granted -n    available +n          hold    available -n  held +n   (uncapped -n for a comprehensive)
-    buy     bought  -n    available +n          void    the hold's entries turned round
+    grant   granted -n    available +n        hold    available -n  held +n   (uncapped -n when comprehensive)
+    buy     bought  -n    available +n        void    the hold's entries turned round
     settle  the hold turned round, then  available -n  used +n,  and what no lot pays  overage -n  used +n
 """
 
@@ -92,7 +92,7 @@ def is_capped(contract: Contract) -> bool:
 
 
 def entitlement(contract: Contract, year: int) -> Entitlement | None:
-    """Prorate the year's hours by the days of the term in it, up to the next whole minute; None without any."""
+    """Prorate the year's hours by the term's days in it, up to the next whole minute; None without any."""
     per_year = contract.hours.per_calendar_year
     first, last = date(year, 1, 1), date(year, 12, 31)
     start = max(first, contract.term.start)
@@ -105,9 +105,10 @@ def entitlement(contract: Contract, year: int) -> Entitlement | None:
 
 
 def effort(hours: Hours, terms: ActivityTerms, raw: int) -> Effort:
-    """What work of `raw` seconds costs: fixed minutes as they are, the clock rounded up and at least the minimum.
+    """What work of `raw` seconds costs: fixed minutes as they are, the clock rounded up.
 
-    Exact multiples of the increment stay. Work of no duration costs nothing by the clock.
+    The clock charges at least the minimum, and nothing for work of no duration. Exact multiples of the
+    increment stay as they are.
     """
     if raw < 0:
         raise ValueError(f"work cannot last {raw} seconds")
@@ -121,12 +122,14 @@ def effort(hours: Hours, terms: ActivityTerms, raw: int) -> Effort:
 
 
 def in_order(lots: Iterable[Lot], at: datetime) -> list[Lot]:
-    """Lots that may pay for work at `at`: earliest expiry, then retainer before prepaid, then purchase date."""
+    """Lots that may pay for work at `at`: earliest expiry, retainer before prepaid, oldest purchase."""
+    return sorted((lot for lot in lots if lot.valid_at(at)), key=consumption)
+
+
+def consumption(lot: Lot) -> tuple[datetime, bool, datetime, int]:
+    """The sort key of the order in which lots pay."""
     never = datetime.max.replace(tzinfo=UTC)
-    return sorted(
-        (lot for lot in lots if lot.valid_at(at)),
-        key=lambda lot: (lot.valid_until or never, lot.kind is LotKind.PREPAID, lot.acquired_at, lot.id),
-    )
+    return (lot.valid_until or never, lot.kind is LotKind.PREPAID, lot.acquired_at, lot.id)
 
 
 def take(lots: Sequence[Lot], seconds: int) -> tuple[list[Part], int]:
@@ -164,15 +167,15 @@ def held(parts: Iterable[Part], year: int) -> list[Entry]:
     return entries
 
 
-def released(parts: Iterable[Part], year: int) -> list[Entry]:
-    """The hold is turned round."""
-    return [entry._replace(seconds=-entry.seconds) for entry in held(parts, year)]
+def turned_round(entries: Iterable[Entry]) -> list[Entry]:
+    """A hold's entries the other way: everything back to where it came from."""
+    return [entry._replace(seconds=-entry.seconds) for entry in entries]
 
 
 def settled(
     contract: Contract,
     lots: Iterable[Lot],
-    hold: Sequence[Part],
+    hold: Sequence[Entry],
     planned_at: datetime,
     charged: Mapping[int, int],
 ) -> list[Entry]:
@@ -181,17 +184,22 @@ def settled(
     What no lot can pay becomes overage, or stays uncapped under a comprehensive contract. `lots` are all of
     the contract's as they stand; `charged` is seconds by calendar year (see `split_charge`).
     """
-    entries = released(hold, contract.year_of(planned_at))
+    entries = turned_round(hold)
     standing = moved({lot.id: lot for lot in lots}, entries)
     for year, seconds in sorted(charged.items()):
-        paid = _paid(contract, standing, hold, planned_at, year, seconds)
+        at = _moment_in(contract, year, planned_at)
+        if is_capped(contract):
+            parts, missing = take(_held_first(standing, hold, at), seconds)
+            paid = _used(parts, year) + _unpaid(Account.OVERAGE, missing, year)
+        else:
+            paid = _unpaid(Account.UNCAPPED, seconds, year)
         standing = moved(standing, paid)
         entries += paid
     return summed(entries)
 
 
 def split_charge(charged: int, raw_by_year: Mapping[int, int]) -> dict[int, int]:
-    """Share a charge out among the calendar years that the work touched: each its own seconds, the last the rest."""
+    """Share a charge out among the calendar years worked in: each its own seconds, the last the rest."""
     shares = {}
     years = sorted(raw_by_year)
     for year in years[:-1]:
@@ -251,32 +259,24 @@ def year_start(contract: Contract, year: int) -> datetime:
     return _midnight(contract, date(year, 1, 1))
 
 
-def _paid(
-    contract: Contract,
-    lots: Mapping[int, Lot],
-    hold: Sequence[Part],
-    planned_at: datetime,
-    year: int,
-    seconds: int,
-) -> list[Entry]:
-    if is_capped(contract):
-        at = _moment_in(contract, year, planned_at)
-        parts, missing = take(_held_first(lots, hold, at), seconds)
-        sink = Account.OVERAGE
-    else:
-        parts, missing, sink = [], seconds, Account.UNCAPPED
-    entries = [Entry(sink, None, year, -missing), Entry(Account.USED, None, year, missing)]
-    for lot_id, part in parts:
-        entries += [Entry(Account.AVAILABLE, lot_id, year, -part), Entry(Account.USED, lot_id, year, part)]
+def _used(parts: Iterable[Part], year: int) -> list[Entry]:
+    entries = []
+    for lot_id, seconds in parts:
+        entries.append(Entry(Account.AVAILABLE, lot_id, year, -seconds))
+        entries.append(Entry(Account.USED, lot_id, year, seconds))
     return entries
 
 
-def _held_first(lots: Mapping[int, Lot], hold: Sequence[Part], at: datetime) -> list[Lot]:
+def _unpaid(account: Account, seconds: int, year: int) -> list[Entry]:
+    return [Entry(account, None, year, -seconds), Entry(Account.USED, None, year, seconds)]
+
+
+def _held_first(lots: Mapping[int, Lot], hold: Iterable[Entry], at: datetime) -> list[Lot]:
     """What the hold had set aside and is valid at `at`, then everything else in order."""
     own = [
         replace(lots[lot_id], available=min(seconds, lots[lot_id].available))
-        for lot_id, seconds in hold
-        if lot_id is not None and lots[lot_id].valid_at(at)
+        for account, lot_id, _, seconds in hold
+        if account is Account.HELD and lot_id is not None and lots[lot_id].valid_at(at)
     ]
     kept = {lot.id: lot.available for lot in own}
     rest = (replace(lot, available=lot.available - kept.get(lot.id, 0)) for lot in lots.values())
