@@ -1,7 +1,7 @@
 """The wheelhouse: Python packages that roles install, downloaded once, bound read-only into servers.
 
-All wheels lie in one folder, so that servers that run see new ones too. `<hash>.complete` marks a requirements
-file whose wheels are all there.
+All wheels lie in one folder, so that servers that run see new ones too. `<hash>.complete` marks a
+requirements file whose wheels are all there.
 """
 
 import hashlib
@@ -43,7 +43,12 @@ def _download(house: Path, requirements: Path) -> None:
     work = Path(tempfile.mkdtemp(prefix="downloading-", dir=house))
     try:
         pip = [_python_with_pip(), "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
-        pip += ["--require-hashes", "--only-binary=:all:", f"--python-version={PYTHON_OF_SUITE[SUITE]}"]
+        pip += [
+            "--require-hashes",
+            "--no-deps",
+            "--only-binary=:all:",
+            f"--python-version={PYTHON_OF_SUITE[SUITE]}",
+        ]
         pip += ["--find-links", str(house), "--dest", str(work), "--requirement", str(requirements)]
         run([*TIED, *pip], f"downloading the wheels of {requirements}", DOWNLOAD_SECONDS)
         for wheel in work.iterdir():
