@@ -55,12 +55,12 @@ def _words(details: ErrorDetails, place: Place, schema: dict[str, Any]) -> list[
         return list(details["ctx"]["faults"])
     if details["type"] == "too_short" and details["input"]:
         return []  # a list is counted without its invalid items, which have their own words
-    if details["type"] == "extra_forbidden" or details["loc"][-1] == "[key]":
+    if details["type"] == "extra_forbidden" or details["loc"][-1:] == ("[key]",):
         known = _keys(_part(place[:-1], schema))
         what = "activity" if place[-2:-1] == ("activities",) else "key"
         named = closest(str(place[-1]), known) or "remove it;"
         return [(f"unknown {what} `{place[-1]}`", f"{named} known here: {', '.join(known)}", ())]
-    named = closest(str(details["input"]), _choices(details))
+    named = closest(details["input"], _choices(details)) if isinstance(details["input"], str) else ""
     return [(f"{_name(place)} {_fault(details)}", named or _mend(place, schema), ())]
 
 

@@ -60,6 +60,11 @@ def _fault(message: str, mend: str, *key: str) -> PydanticCustomError:
     return _broken(Fault(message, mend, key))
 
 
+def _is_place(zone: str) -> bool:
+    """`localtime` depends on the machine, `EST` forgets summer time: a contract names a place or UTC."""
+    return "/" in zone or zone == "UTC"
+
+
 class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
@@ -234,13 +239,11 @@ class Contract(_Part):
         except (ZoneInfoNotFoundError, ValueError, OSError):
             known = False
         else:
-            # `localtime`, `EST` and the like depend on the machine or forget summer time.
-            known = "/" in name or name == "UTC"
+            known = _is_place(name)
         if not known:
-            named = closest(name, available_timezones())
-            raise _fault(
-                f"there is no time zone {name!r}", named or "use an IANA name such as Europe/Berlin, or UTC"
-            )
+            named = closest(name, filter(_is_place, available_timezones()))
+            mend = f"{named} use an IANA name such as Europe/Berlin, or UTC".strip()
+            raise _fault(f"there is no time zone {name!r}", mend)
         return name
 
     @field_validator("hours")

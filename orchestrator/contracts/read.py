@@ -46,7 +46,7 @@ def read(path: Path) -> Contract:
 
 
 def read_all(paths: list[Path]) -> tuple[list[Contract], list[Problem]]:
-    """The valid contracts of several files and the problems of the others; a number belongs to one contract only."""
+    """The valid contracts of several files, and all problems; a number belongs to one contract only."""
     contracts: list[Contract] = []
     problems: list[Problem] = []
     owners: dict[str, str] = {}
