@@ -1,0 +1,116 @@
+"""Write patch.json, the evidence of a patch run, from what its steps left in the run's folder; print it too.
+
+    report.py --run RUN --server NAME --check-command COMMAND
+
+Written whether the patch went well or not; a step that never began is null.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import changelogs
+import packages
+import restart
+import step
+
+REBOOT_FLAG = Path("/run/reboot-required")
+KERNEL_WANTS_REBOOT = {"2", "3"}
+
+
+def _with_cves(
+    changes: list[dict[str, Any]], before: packages.Installed
+) -> tuple[list[dict[str, Any]], list[str]]:
+    """Each package with the CVE ids named since its old version, and the packages without a changelog."""
+    no_changelog = []
+    for change in changes:
+        change["cves"] = []
+        if change["from"] is None or change["to"] is None:
+            continue
+        changelog = changelogs.read(change["name"])
+        if changelog is None:
+            no_changelog.append(change["name"])
+        else:
+            change["cves"] = changelogs.cves_since(changelog, before[change["name"]]["source_version"])
+    return changes, no_changelog
+
+
+def _unit_of(state: step.State | None) -> dict[str, Any] | None:
+    """The apt unit's last attempt, and beside it every one that there was."""
+    if not state or not state["attempts"]:
+        return None
+    last = state["attempts"][-1]
+    return {
+        "name": state["unit"],
+        "started": last["started"],
+        "ended": last["ended"],
+        "result": step.result(state),
+        "attempts": state["attempts"],
+    }
+
+
+def _ask_mems(command: str) -> dict[str, Any]:
+    try:
+        done = subprocess.run([command], capture_output=True, text=True, timeout=120, check=False)
+    except (OSError, subprocess.TimeoutExpired) as problem:
+        return {"ok": False, "words": str(problem)}
+    try:
+        printed = json.loads(done.stdout)
+    except ValueError:
+        printed = {"words": (done.stdout + done.stderr).strip()}
+    return {**printed, "exit_code": done.returncode}
+
+
+def _failed_units() -> list[str]:
+    listed = subprocess.check_output(["systemctl", "--failed", "--plain", "--no-legend"], text=True)
+    return [line.split()[0] for line in listed.splitlines() if line.strip()]
+
+
+def gather(asked: argparse.Namespace) -> dict[str, Any]:
+    """The report; its keys are what the orchestrator reads."""
+    folder = step.RUNS / asked.run
+    preflight = step.read(folder / "preflight.json") or {}
+    before = step.read(folder / "packages-before.json")
+    changes, no_changelog = (
+        _with_cves(packages.difference(before, packages.installed()), before) if before else ([], [])
+    )
+    restarts = step.read(folder / "restart.json") or {}
+    try:
+        old = restart.on_old_files()
+    except FileNotFoundError:  # the apt step ended before it could install needrestart
+        old = {"services": [], "sessions": [], "kernel": []}
+    return {
+        "server": asked.server,
+        "activity": "patch",
+        "packages": changes,
+        "cves": sorted({cve for change in changes for cve in change["cves"]}),
+        "no_changelog": no_changelog,
+        "kept_back": preflight.get("kept_back", []),
+        "unit": _unit_of(step.read(folder / "apt.json")),
+        "restarted": (restarts.get("outcome") or {}).get("restarted", []),
+        "left_on_old_libraries": old["services"] + [f"session {session}" for session in old["sessions"]],
+        "failed_units": _failed_units(),
+        "check_before": preflight.get("check"),
+        "check_after": _ask_mems(asked.check_command),
+        "reboot_wanted": REBOOT_FLAG.exists() or bool(KERNEL_WANTS_REBOOT & set(old["kernel"])),
+    }
+
+
+def main() -> int:
+    """Write it, print it."""
+    words = argparse.ArgumentParser()
+    words.add_argument("--run", required=True)
+    words.add_argument("--server", required=True)
+    words.add_argument("--check-command", required=True)
+    asked = words.parse_args()
+    report = gather(asked)
+    step.write(step.RUNS / asked.run / "patch.json", report)
+    print(json.dumps(report))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,104 @@
+"""The restart step, first form: one after the other, whatever still runs on replaced files.
+
+Runs in a unit of its own, away from any login, because dbus and logind are among what it restarts.
+
+    restart.py --first PATTERN... --last PATTERN...
+
+Order: the units that match --first, in its order; then the others by name; then --last, in its order.
+"""
+
+import argparse
+import fnmatch
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+RESTART_SECONDS = 180
+ROUNDS = 2  # a restarted service can show another one that was hidden behind it
+
+
+def parse_needrestart(text: str) -> dict[str, list[str]]:
+    """`needrestart -b` -> {"services", "sessions", "kernel"}; kernel's state 2 or 3 wants a reboot."""
+    found: dict[str, list[str]] = {"services": [], "sessions": [], "kernel": []}
+    keys = {"SVC": "services", "SESS": "sessions", "KSTA": "kernel"}
+    for line in text.splitlines():
+        head, _, value = line.partition(":")
+        key = keys.get(head.removeprefix("NEEDRESTART-"))
+        if key:
+            found[key].append(value.strip())
+    return found
+
+
+def on_old_files() -> dict[str, list[str]]:
+    """Who runs on files that have been replaced, as needrestart sees it; see parse_needrestart."""
+    done = subprocess.run(["needrestart", "-b", "-r", "l"], capture_output=True, text=True, check=False)
+    if "NEEDRESTART-VER" not in done.stdout:
+        raise SystemExit(f"needrestart says nothing: exit code {done.returncode}: {done.stderr.strip()}")
+    return parse_needrestart(done.stdout)
+
+
+def ordered(units: list[str], first: list[str], last: list[str]) -> list[str]:
+    """The units in the order of their restarts, see the module; `first` and `last` are shell patterns."""
+
+    def place(unit: str) -> tuple[int, int, str]:
+        for group, patterns in ((0, first), (2, last)):
+            for number, pattern in enumerate(patterns):
+                if fnmatch.fnmatchcase(unit, pattern):
+                    return group, number, unit
+        return 1, 0, unit
+
+    return sorted(set(units), key=place)
+
+
+def _restart(unit: str) -> str:
+    """Restart it if it runs; what went wrong in words, or empty."""
+    print("+ systemctl try-restart", unit, flush=True)
+    try:
+        done = subprocess.run(
+            ["systemctl", "try-restart", unit],
+            capture_output=True,
+            text=True,
+            timeout=RESTART_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return f"{unit} did not restart within {RESTART_SECONDS} s"
+    failed = subprocess.run(["systemctl", "is-failed", "--quiet", unit], check=False).returncode == 0
+    if done.returncode != 0 or failed:
+        return f"{unit} did not come back: {done.stderr.strip() or 'it is failed'}"
+    return ""
+
+
+def main() -> int:
+    """Exit code 0 when everything that was restarted runs."""
+    words = argparse.ArgumentParser()
+    words.add_argument("--first", nargs="*", default=[])
+    words.add_argument("--last", nargs="*", default=[])
+    asked = words.parse_args()
+    outcome = Path(os.environ["AMC_OUTCOME"])
+    restarted: list[str] = json.loads(outcome.read_text())["restarted"] if outcome.exists() else []
+    tried: set[str] = set()
+    problems: list[str] = []
+    for _ in range(ROUNDS):
+        todo = [
+            unit for unit in ordered(on_old_files()["services"], asked.first, asked.last) if unit not in tried
+        ]
+        if todo:
+            subprocess.run(["systemctl", "daemon-reexec"], check=False)
+        for unit in todo:
+            tried.add(unit)
+            problem = _restart(unit)
+            if problem:
+                problems.append(problem)
+                print(problem, flush=True)
+            else:
+                restarted.append(unit)
+            outcome.write_text(json.dumps({"restarted": restarted, "problems": problems}))
+    outcome.write_text(json.dumps({"restarted": restarted, "problems": problems}))
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
