@@ -33,7 +33,8 @@ class Balance:
     """Seconds at a moment. `available` is None where the contract has no cap.
 
     `used` and `overage` are the current calendar year's: paid from lots (or logged without a cap), and what
-    was charged beyond them. `entitled` is what the contract's file grants for this year, `granted` what the ledger has.
+    was charged beyond them. `entitled` is what the contract's file grants for this year, `granted` what the
+    ledger has.
     """
 
     at: datetime
