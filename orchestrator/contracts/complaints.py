@@ -36,7 +36,7 @@ def problems_of(
     """Every error as a Problem; `lines` gives the line of each path, `schema` what belongs there."""
     problems = []
     for details in error.errors(include_url=False):
-        place: Place = tuple(part for part in details["loc"] if part != "[key]")
+        place: Place = details["loc"][:-1] if _is_of_a_key(details) else details["loc"]
         for message, mend, below in _words(details, place, schema):
             problems.append(Problem(file, _line((*place, *below), lines), message, mend))
     return problems
@@ -55,13 +55,18 @@ def _words(details: ErrorDetails, place: Place, schema: dict[str, Any]) -> list[
         return list(details["ctx"]["faults"])
     if details["type"] == "too_short" and details["input"]:
         return []  # a list is counted without its invalid items, which have their own words
-    if details["type"] == "extra_forbidden" or details["loc"][-1:] == ("[key]",):
+    if details["type"] == "extra_forbidden" or _is_of_a_key(details):
         known = _keys(_part(place[:-1], schema))
         what = "activity" if place[-2:-1] == ("activities",) else "key"
         named = closest(str(place[-1]), known) or "remove it;"
         return [(f"unknown {what} `{place[-1]}`", f"{named} known here: {', '.join(known)}", ())]
     named = closest(details["input"], _choices(details)) if isinstance(details["input"], str) else ""
     return [(f"{_name(place)} {_fault(details)}", named or _mend(place, schema), ())]
+
+
+def _is_of_a_key(details: ErrorDetails) -> bool:
+    """pydantic marks an error of a dict's key, instead of its value, at the end of the path."""
+    return details["loc"][-1:] == ("[key]",) and details["type"] != "extra_forbidden"
 
 
 def _fault(details: ErrorDetails) -> str:
