@@ -9,6 +9,7 @@ from orchestrator.errors import InvalidInput, Problem
 def init() -> None:
     """Create the folders and the database, or bring the database's schema up to date. Does no harm twice."""
     from orchestrator.database.creation import initialise  # noqa: PLC0415  alembic only where it migrates
+    from orchestrator.runs.worker import install  # noqa: PLC0415  the queue's own tables, in the same database
 
     chosen = settings.read()
     done = [
@@ -17,6 +18,7 @@ def init() -> None:
         if _created(folder)
     ]
     done += initialise(chosen.database_url)
+    install(chosen.database_url)
     for line in done or [f"nothing to do, {chosen.home} is ready"]:
         print(line)
 

@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from orchestrator.cli import contract, hours, init, lab
+from orchestrator.cli import contract, hours, init, lab, run, worker
 from orchestrator.errors import AmcError
 
 app = typer.Typer(
@@ -15,6 +15,8 @@ app = typer.Typer(
 )
 app.add_typer(contract.app, name="contract")
 app.add_typer(lab.app, name="lab")
+app.add_typer(run.app, name="run")
+app.command("worker")(worker.work)
 app.add_typer(hours.app, name="hours")
 app.command()(init.init)
 

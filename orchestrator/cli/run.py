@@ -1,0 +1,197 @@
+"""`amc run`: order a run, follow it, and see what became of it."""
+
+import json
+import secrets
+import sys
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
+from zoneinfo import ZoneInfo
+
+import typer
+
+from orchestrator import settings as settings_
+from orchestrator.errors import UsageError
+
+if TYPE_CHECKING:
+    from orchestrator.contracts.model import Contract
+    from orchestrator.runs.store import Run
+
+app = typer.Typer(help="Runs: maintenance work, ordered, done and accounted for.", no_args_is_help=True)
+
+MAINTAINED = "mems"  # the inventory group whose servers the playbooks are for
+Json = Annotated[bool, typer.Option("--json", help="one JSON document on stdout")]
+RunId = Annotated[str, typer.Argument(metavar="RUN", help="the run's id, see `amc run list`")]
+
+
+@app.command()
+def start(
+    *,
+    activity: Annotated[str, typer.Argument(help="deploy, check, patch, …: see docs/contract.md")],
+    customer: Annotated[str, typer.Option(help="the customer's folder in inventories/")],
+    server: Annotated[list[str] | None, typer.Option(help="only this server; may be repeated")] = None,
+    key: Annotated[str | None, typer.Option(help="order once: the same key again is the same run")] = None,
+    wait: Annotated[bool, typer.Option("--wait", help="follow it; exit code 0, 7 or 8 as it ends")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Ansible's check mode: changes nothing, free")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Order a run: covered by the contract? hours held? then it is queued, and a worker does it."""
+    from orchestrator.contracts.read import read_customer  # noqa: PLC0415
+    from orchestrator.database.engine import connect  # noqa: PLC0415
+    from orchestrator.runs import following, lock, placing, worker  # noqa: PLC0415
+    from orchestrator.runs.order import ENGINEER, Order  # noqa: PLC0415
+
+    settings = settings_.read()
+    engine = connect(settings.database_url)
+    contract = read_customer(settings.inventories, customer)
+    servers = _servers(settings, customer, server or [])
+    order = Order(customer, activity, servers, ENGINEER, key or f"engineer-{secrets.token_hex(8)}", check)
+    now = datetime.now(UTC)
+    run, is_new = placing.place(engine, settings, contract, order, now=now, enqueue=worker.enqueue)
+    _say(_ordered(run, contract, now) if is_new else f"{run.id}: was ordered before under this key")
+    if run.is_open and wait:
+        run = following.to_the_end(settings, engine, run.id, _say)
+    elif run.is_open:
+        lock.start_worker(settings)
+    _print_run(settings, run, as_json)
+    if wait:
+        raise typer.Exit(run.exit_code or 0)
+
+
+@app.command("list")
+def list_(
+    customer: Annotated[str | None, typer.Option(help="only this customer's")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="the newest so many")] = 50,
+    as_json: Json = False,
+) -> None:
+    """Show runs, the newest first, as they truly stand."""
+    from orchestrator.database.engine import connect, reading  # noqa: PLC0415
+    from orchestrator.ledger.hours import show as hours  # noqa: PLC0415
+    from orchestrator.runs import store, view  # noqa: PLC0415
+
+    settings = settings_.read()
+    with reading(connect(settings.database_url)) as connection:
+        runs = store.listing(connection, customer, limit)
+    if as_json:
+        print(json.dumps([view.document(settings, run) for run in runs], indent=2))
+        return
+    for run in runs:
+        state, following = view.standing(settings, run)
+        charged = "" if run.charged is None else f"charged {hours(run.charged)}"
+        print(f"{run.id:44} {state:12} {_local(run, run.ordered_at)}  {charged:14} {following}".rstrip())
+    if not runs:
+        print("no runs yet")
+
+
+@app.command()
+def show(run_id: RunId, as_json: Json = False) -> None:
+    """Show one run: its state, its hours, its attempts, what the servers report."""
+    from orchestrator.database.engine import connect, reading  # noqa: PLC0415
+    from orchestrator.runs import store  # noqa: PLC0415
+
+    settings = settings_.read()
+    with reading(connect(settings.database_url)) as connection:
+        run = store.get(connection, run_id)
+    _print_run(settings, run, as_json)
+
+
+@app.command()
+def log(
+    run_id: RunId,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="go on until the run has ended")] = False,
+) -> None:
+    """Print what Ansible printed, attempt by attempt."""
+    from orchestrator.database.engine import connect, reading  # noqa: PLC0415
+    from orchestrator.runs import store  # noqa: PLC0415
+
+    settings = settings_.read()
+    engine = connect(settings.database_url)
+    evidence = store.evidence(settings, run_id)
+    printed: dict[int, int] = {}
+    while True:
+        with reading(engine) as connection:
+            is_open = store.get(connection, run_id).is_open
+        for attempt in evidence.attempts():
+            if attempt.number not in printed and attempt.number > 1:
+                print(f"\n===== attempt {attempt.number} =====")
+            text = attempt.log.read_text() if attempt.log.exists() else ""
+            sys.stdout.write(text[printed.get(attempt.number, 0) :])
+            sys.stdout.flush()
+            printed[attempt.number] = len(text)
+        if not (follow and is_open):
+            return
+        time.sleep(0.5)
+
+
+def _servers(settings: settings_.Settings, customer: str, wanted: list[str]) -> tuple[str, ...]:
+    """The customer's maintained servers, or those of them that were named."""
+    from orchestrator.fleet.read import read  # noqa: PLC0415
+
+    known = [each.name for each in read(settings.inventories, customer).servers if MAINTAINED in each.groups]
+    unknown = [name for name in wanted if name not in known]
+    if unknown:
+        raise UsageError(f"{customer} has no server {', '.join(unknown)}", f"its servers: {', '.join(known)}")
+    if not known:
+        raise UsageError(f"{customer} has no server in the group {MAINTAINED}", "add one to its hosts.yml")
+    return tuple(name for name in known if not wanted or name in wanted)
+
+
+def _ordered(run: "Run", contract: "Contract", now: datetime) -> str:
+    from orchestrator.ledger.hours import show as hours  # noqa: PLC0415
+    from orchestrator.schedule.windows import is_open, next_opening  # noqa: PLC0415
+
+    words = f"{run.id}: covered by {run.clause} of {contract.number}, "
+    words += "free (check mode)" if run.check_mode else f"{hours(run.held or 0)} held"
+    if is_open(contract.maintenance_windows, contract.zone, now):
+        return words
+    opening = next_opening(contract.maintenance_windows, contract.zone, now)
+    when = f"{opening.astimezone(contract.zone):%A %Y-%m-%d %H:%M %Z}" if opening else "never"
+    return f"{words}\n{run.id}: outside the maintenance window, which opens next {when}; it goes on for now"
+
+
+def _print_run(settings: settings_.Settings, run: "Run", as_json: bool) -> None:
+    from orchestrator.ledger.hours import show as hours  # noqa: PLC0415
+    from orchestrator.runs import view  # noqa: PLC0415
+
+    found = view.details(settings, run)
+    if as_json:
+        print(json.dumps(found, indent=2))
+        return
+    print(f"run       {run.id}")
+    print(f"order     {run.activity} on {', '.join(run.servers)} for {run.customer}")
+    print(f"cause     {run.cause}, key {run.key}")
+    print(f"state     {found['state']}{f': {run.words}' if run.words else ''}")
+    if found["next"]:
+        print(f"          {found['next']}")
+    for name, at in (("ordered", run.ordered_at), ("started", run.started_at), ("ended", run.ended_at)):
+        if at:
+            print(f"{name:9} {_local(run, at)}")
+    for name in ("held", "raw", "rounded", "charged", "overage"):
+        if (seconds := getattr(run, name)) is not None:
+            print(f"{name:9} {hours(seconds)}")
+    for attempt in found["attempts"]:
+        print(f"attempt   {attempt['number']}: {attempt.get('status', attempt['fate'])}")
+    for server, reports in found["reports"].items():
+        for activity, report in reports.items():
+            print(f"report    {server}: {activity}{_counts(report)}")
+    print(f"evidence  {found['evidence']}")
+    if found["altered"]:
+        print(f"ALTERED   since the run ended: {', '.join(found['altered'])}")
+
+
+def _counts(report: dict[str, object]) -> str:
+    counted = [
+        f"{len(found)} {name}" for name in ("packages", "cves") if isinstance(found := report.get(name), list)
+    ]
+    return f", {', '.join(counted)}" if counted else ""
+
+
+def _local(run: "Run", at: datetime) -> str:
+    """In the contract's time zone."""
+    return f"{at.astimezone(ZoneInfo(run.contract['time_zone'])):%Y-%m-%d %H:%M %Z}"
+
+
+def _say(words: str) -> None:
+    print(words, file=sys.stderr, flush=True)

@@ -1,0 +1,24 @@
+"""`amc worker`: does what is queued."""
+
+from typing import Annotated
+
+import typer
+
+from orchestrator import settings as settings_
+
+
+def work(
+    until_idle: Annotated[
+        bool, typer.Option("--until-idle", help="end when no run is queued or running")
+    ] = False,
+) -> None:
+    """Take runs from the queue, one per customer at a time; goes on with those a crash interrupted.
+
+    One worker at a time (exit 6 when there is one). A signal ends it at once; what runs goes on, and the next
+    worker attaches to it.
+    """
+    from orchestrator.database.engine import connect  # noqa: PLC0415
+    from orchestrator.runs import worker  # noqa: PLC0415
+
+    settings = settings_.read()
+    worker.serve(settings, connect(settings.database_url), until_idle)

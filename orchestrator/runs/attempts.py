@@ -1,0 +1,138 @@
+"""Never twice, never lost: launch a run's playbook once, and after a crash find out what became of it.
+
+An attempt is claimed (a file that can be made only once) before its process is started, and the process
+writes down its own pid and start time before it does anything else. So a later worker knows:
+
+    result.json there                             finished
+    process known and alive                       running: attach
+    process known and gone, or the host rebooted  dead: the next attempt may follow
+    claimed, and no process known                 unknown: a person decides
+    claimed on another host                       unknown: its processes can't be seen from here
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from enum import StrEnum
+
+from orchestrator.runs.evidence import Attempt, Evidence, read_json, write_json
+from orchestrator.runs.processes import Process, boot_id, carrying, end, host_id
+
+MOST_ATTEMPTS = 3
+RUN_LIMIT_SECONDS = 6 * 3600  # no playbook of ours runs longer; execution ends it then
+APPEARS_WITHIN_SECONDS = 30  # from the start of the process to process.json
+FORK_TO_EXEC_SECONDS = 2  # until a process that was just started carries the mark
+PATIENCE_SECONDS = 15  # for what a dead attempt left running
+MARK = "AMC_RUN_ID"  # the environment variable by which a run's processes are found
+
+
+class Fate(StrEnum):
+    """What became of an attempt."""
+
+    RUNNING = "running"
+    FINISHED = "finished"
+    DEAD = "dead"
+    UNKNOWN = "unknown"
+
+
+def fate(attempt: Attempt) -> Fate:
+    """From its files and /proc alone; reading it changes nothing."""
+    if attempt.result.exists():
+        return Fate.FINISHED
+    claim = read_json(attempt.claim)
+    if claim["host"] != host_id():
+        return Fate.UNKNOWN
+    if claim["boot"] != boot_id():
+        return Fate.DEAD
+    process = read_json(attempt.process)
+    if process is None:
+        return Fate.UNKNOWN
+    if Process.from_json(process).lives():
+        return Fate.RUNNING
+    # It may have finished between the first look and the last.
+    return Fate.FINISHED if attempt.result.exists() else Fate.DEAD
+
+
+def follow(run: str, evidence: Evidence, say: Callable[[str], None]) -> tuple[Fate, str]:
+    """Bring the run to an end, from wherever it stands: (FINISHED | DEAD | UNKNOWN, words).
+
+    DEAD: MOST_ATTEMPTS attempts died. Takes as long as the playbook does, RUN_LIMIT_SECONDS and a margin
+    per attempt at most; beyond that it is UNKNOWN.
+    """
+    while True:
+        attempts = evidence.attempts()
+        if not attempts:
+            say("attempt 1")
+            launch(run, evidence.attempt(1))
+            continue
+        last = attempts[-1]
+        found = _wait(run, last)
+        if found is Fate.FINISHED:
+            return found, ""
+        if found is Fate.RUNNING:
+            return Fate.UNKNOWN, f"attempt {last.number} still runs after {RUN_LIMIT_SECONDS} s"
+        if found is Fate.UNKNOWN:
+            return found, f"attempt {last.number} was claimed by {_claimant(last)}, and no process is known"
+        shutil.rmtree(last.runner, ignore_errors=True)
+        if last.number >= MOST_ATTEMPTS:
+            return found, f"all of {MOST_ATTEMPTS} attempts died before their end"
+        left = end(carrying(MARK, run), PATIENCE_SECONDS)
+        if left:
+            pids = ", ".join(str(process.pid) for process in left)
+            return Fate.UNKNOWN, f"processes of attempt {last.number} can't be ended: {pids}"
+        say(f"attempt {last.number} died; attempt {last.number + 1}")
+        launch(run, evidence.attempt(last.number + 1))
+
+
+def launch(run: str, attempt: Attempt) -> None:
+    """Claim, then start the process and wait until it has said who it is.
+
+    FileExistsError: somebody else has claimed it.
+    """
+    claim = {"host": host_id(), "boot": boot_id(), "worker": os.getpid(), "at": datetime.now(UTC).isoformat()}
+    write_json(attempt.claim, claim, once=True)
+    command = [sys.executable, "-m", "orchestrator.runs.execution", str(attempt.folder)]
+    environment = os.environ | {MARK: run, "AMC_RUN_ATTEMPT": str(attempt.number)}
+    try:
+        with (attempt.folder / "process.log").open("ab") as log:
+            child = subprocess.Popen(
+                command,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+    except OSError as error:  # nothing was started, and that is certain
+        write_json(attempt.result, {"status": "error", "words": f"could not be started: {error}"})
+        return
+    deadline = time.monotonic() + APPEARS_WITHIN_SECONDS
+    while not attempt.process.exists() and child.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.05)
+    if not attempt.process.exists() and child.poll() is not None:
+        words = f"ended with {child.returncode} before it began: {attempt.folder / 'process.log'}"
+        write_json(attempt.result, {"status": "error", "words": words})
+
+
+def _wait(run: str, attempt: Attempt) -> Fate:
+    """Its end; RUNNING when the limit is over."""
+    deadline = time.monotonic() + RUN_LIMIT_SECONDS + 300
+    settles = time.monotonic() + FORK_TO_EXEC_SECONDS
+    appears = time.monotonic() + APPEARS_WITHIN_SECONDS
+    while True:
+        found = fate(attempt)
+        starting = found is Fate.UNKNOWN and (
+            time.monotonic() < settles or (time.monotonic() < appears and carrying(MARK, run))
+        )
+        if (found is not Fate.RUNNING and not starting) or time.monotonic() > deadline:
+            return found
+        time.sleep(0.3)
+
+
+def _claimant(attempt: Attempt) -> str:
+    claim = read_json(attempt.claim)
+    return f"worker {claim['worker']} on {claim['host'][:12]} at {claim['at']}"

@@ -1,0 +1,121 @@
+"""Runs in the database: reading them, adding one, and moving one from state to state."""
+
+import json
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Row, insert, select, update
+
+from orchestrator.contracts.model import Contract
+from orchestrator.database.engine import reading
+from orchestrator.errors import UsageError
+from orchestrator.runs import states
+from orchestrator.runs.evidence import Evidence
+from orchestrator.runs.states import Event, State
+from orchestrator.runs.tables import runs
+from orchestrator.settings import Settings
+
+
+@dataclass(frozen=True)
+class Run:
+    """One row of the table; times are aware UTC, `held` to `overage` seconds or None while unknown."""
+
+    id: str
+    key: str
+    request: str
+    customer: str
+    activity: str
+    servers: list[str]
+    cause: str
+    check_mode: bool
+    clause: str
+    contract: dict[str, Any]
+    repository: str
+    inventory: str
+    state: State
+    words: str
+    exit_code: int | None
+    ordered_at: datetime
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    held: int | None = None
+    raw: int | None = None
+    rounded: int | None = None
+    charged: int | None = None
+    overage: int | None = None
+    manifest: str | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Queued or running: something still happens to it."""
+        return self.state in states.OPEN
+
+    def agreed(self) -> Contract:
+        """The contract as it stood when the order came."""
+        return Contract.model_validate_json(json.dumps(self.contract))
+
+
+def ledger_key(run: str) -> str:
+    """The idempotency key of the run's postings."""
+    return f"run:{run}"
+
+
+def evidence(settings: Settings, run: str) -> Evidence:
+    """The run's folder, there or not."""
+    return Evidence(settings.runs_dir / run)
+
+
+def get(connection: Connection, run: str) -> Run:
+    """The run; UsageError when there is none of that id."""
+    row = connection.execute(select(runs).where(runs.c.id == run)).one_or_none()
+    if row is None:
+        raise UsageError(f"there is no run {run}", "amc run list shows them")
+    return _run(row)
+
+
+def ordered_under(connection: Connection, key: str) -> Run | None:
+    """The run that was ordered under this key, refused ones aside."""
+    query = select(runs).where(runs.c.key == key, runs.c.state != State.REFUSED)
+    row = connection.execute(query).one_or_none()
+    return None if row is None else _run(row)
+
+
+def listing(connection: Connection, customer: str | None = None, limit: int | None = None) -> list[Run]:
+    """Runs, the newest first."""
+    query = select(runs).order_by(runs.c.ordered_at.desc(), runs.c.id.desc()).limit(limit)
+    if customer is not None:
+        query = query.where(runs.c.customer == customer)
+    return [_run(row) for row in connection.execute(query)]
+
+
+def open_runs(engine: Engine) -> list[Run]:
+    """Runs that are queued or running, the oldest first."""
+    query = select(runs).where(runs.c.state.in_(states.OPEN)).order_by(runs.c.ordered_at, runs.c.id)
+    with reading(engine) as connection:
+        return [_run(row) for row in connection.execute(query)]
+
+
+def add(connection: Connection, run: Run) -> None:
+    """Insert a new run."""
+    if run.state not in states.FIRST:
+        raise states.ImpossibleTransition(f"a run can't begin as {run.state}")
+    connection.execute(insert(runs).values({field.name: getattr(run, field.name) for field in fields(Run)}))
+
+
+def move(connection: Connection, run: Run, event: Event, words: str, **facts: Any) -> State:
+    """Move the run, which must still be as it was read, and note the facts (columns) that come with it."""
+    state = states.after(run.state, event)
+    changed = connection.execute(
+        update(runs)
+        .where(runs.c.id == run.id, runs.c.state == run.state)
+        .values(state=state, words=words, exit_code=states.EXIT_CODES.get(state), **facts)
+    )
+    if changed.rowcount != 1:
+        raise states.ImpossibleTransition(f"{run.id} is no longer {run.state}")
+    return state
+
+
+def _run(row: Row[Any]) -> Run:
+    values = row._asdict()
+    return Run(**values | {"state": State(values["state"])})

@@ -1,0 +1,74 @@
+"""A run as a reader sees it: the row, and the truth about its worker and its processes. Reads only."""
+
+from datetime import datetime
+from typing import Any
+
+from orchestrator.runs import lock, states, store
+from orchestrator.runs.attempts import Fate, fate
+from orchestrator.runs.evidence import Evidence, read_json
+from orchestrator.runs.store import Run
+from orchestrator.settings import Settings
+
+
+def standing(settings: Settings, run: Run) -> tuple[str, str]:
+    """(word, what happens next or what to do): the true state, computed from the lock and the processes."""
+    if not run.is_open:
+        return states.shown_as(run.state, worker_lives=False, process_lives=False)
+    attempts = store.evidence(settings, run.id).attempts()
+    lives = bool(attempts) and fate(attempts[-1]) is Fate.RUNNING
+    return states.shown_as(run.state, lock.holder(settings) is not None, lives)
+
+
+def document(settings: Settings, run: Run) -> dict[str, Any]:
+    """The run for `--json`. Times are ISO 8601 in UTC or null, `*_seconds` whole seconds or null.
+
+    id, key, customer, activity, servers, cause, check, clause, contract {number, version}, state, words,
+    next, exit_code, ordered_at, started_at, ended_at, held_seconds, raw_seconds, rounded_seconds,
+    charged_seconds, overage_seconds, evidence (folder), manifest_sha256.
+    """
+    state, following = standing(settings, run)
+    return {
+        "id": run.id,
+        "key": run.key,
+        "customer": run.customer,
+        "activity": run.activity,
+        "servers": run.servers,
+        "cause": run.cause,
+        "check": run.check_mode,
+        "clause": run.clause,
+        "contract": {"number": run.contract["number"], "version": run.contract["version"]},
+        "state": state,
+        "words": run.words,
+        "next": following,
+        "exit_code": run.exit_code,
+        "ordered_at": _iso(run.ordered_at),
+        "started_at": _iso(run.started_at),
+        "ended_at": _iso(run.ended_at),
+        "held_seconds": run.held,
+        "raw_seconds": run.raw,
+        "rounded_seconds": run.rounded,
+        "charged_seconds": run.charged,
+        "overage_seconds": run.overage,
+        "evidence": str(store.evidence(settings, run.id).folder),
+        "manifest_sha256": run.manifest,
+    }
+
+
+def details(settings: Settings, run: Run) -> dict[str, Any]:
+    """`document`, and what the evidence holds: attempts, reports, altered (files unlike the manifest)."""
+    evidence = store.evidence(settings, run.id)
+    return document(settings, run) | {
+        "attempts": [_attempt(evidence, number) for number in range(1, len(evidence.attempts()) + 1)],
+        "reports": evidence.server_reports(),
+        "altered": evidence.altered() if run.manifest else [],
+    }
+
+
+def _attempt(evidence: Evidence, number: int) -> dict[str, Any]:
+    attempt = evidence.attempt(number)
+    result = read_json(attempt.result) or {}
+    return {"number": number, "fate": fate(attempt).value, "log": str(attempt.log)} | result
+
+
+def _iso(at: datetime | None) -> str | None:
+    return None if at is None else at.isoformat()
