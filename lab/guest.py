@@ -4,6 +4,7 @@
 <folder>/host_key           the server's SSH key, so that its identity survives every restart
 <folder>/run.sh console.log the supervising loop and what the console said
 <folder>/made               exists once the server is complete: a folder without it is thrown away
+<folder>/boot               while it runs: the host's boot id, to know a power cut of the host
 """
 
 import contextlib
@@ -27,12 +28,11 @@ from lab.waiting import run, wait_until
 
 START_SECONDS = 90
 STOP_SECONDS = 30
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 LOOP = """\
 #!/bin/sh
 # The server's power supply: `reboot` inside ends systemd-nspawn with 133 and it is started again.
-# Nothing runs outside the lab's cgroups: when they are gone, the lab was taken down meanwhile.
-for group in $LOOP_GROUPS; do echo $$ > "$group/cgroup.procs" || exit 70; done
 while :; do
     sh -c 'for group in $GUEST_GROUPS; do echo $$ > "$group/cgroup.procs" || exit 70; done
            exec "$@"' start "$@"
@@ -41,6 +41,12 @@ while :; do
     [ "$ended" = 133 ] || exit "$ended"
 done
 """
+
+LAUNCH = """\
+for group in $LOOP_GROUPS; do echo $$ > "$group/cgroup.procs" || exit 70; done
+exec setsid --fork sh "$@" </dev/null >"$CONSOLE" 2>&1
+"""
+"""Joins the cgroups before it leaves our session: there never is a process that names can't find."""
 
 
 @dataclass(frozen=True)
@@ -77,9 +83,9 @@ class Guest:
         return {pid for pid in self.group.child("guest").pids() if _command(pid) == "systemd-nspawn"}
 
     def state(self) -> str:
-        """`running`, `stopped`, `broken` (some of its parts live without the others) or `absent`."""
-        if self.loop_pids() and self.container_pids():
-            return "running"
+        """`running`, `starting` (or rebooting), `broken` (parts live on alone), `stopped`, `absent`."""
+        if self.loop_pids():
+            return "running" if self.container_pids() else "starting"
         if self.group.pids() or Path("/sys/class/net", self.names.link(self.number)).exists():
             return "broken"
         return "stopped" if self.exists() else "absent"
@@ -165,38 +171,32 @@ class Guest:
             "PATH": os.environ.get("PATH", "/usr/sbin:/usr/bin:/sbin:/bin"),
             "LOOP_GROUPS": " ".join(str(folder) for folder in loop.folders()),
             "GUEST_GROUPS": " ".join(str(folder) for folder in guest.folders()),
+            "CONSOLE": str(self.folder / "console.log"),
             "SYSTEMD_NSPAWN_LOCK": "0",
         }
-        console = self.folder / "console.log"
+        (self.folder / "boot").write_text(BOOT_ID.read_text())
         run(
-            [
-                "setsid",
-                "--fork",
-                "sh",
-                "-c",
-                'exec sh "$0" "$@" </dev/null >>"$CONSOLE" 2>&1',
-                script,
-                *command,
-            ],
-            f"starting {self.name}",
-            environment={**environment, "CONSOLE": str(console)},
+            ["sh", "-c", LAUNCH, "launch", script, *command], f"starting {self.name}", environment=environment
         )
 
-    def wait(self, ssh: list[str], stop: threading.Event) -> None:
-        """Until `ops` can log in."""
+    def wait(self, ssh: list[str], stop: threading.Event, seconds: float = START_SECONDS) -> None:
+        """Until `ops` can log in and the server says that its boot is over."""
 
-        def ready() -> bool:
-            if self.state() == "broken" and not self.loop_pids():
-                raise LabError(f"{self.name} ended while it started\n{self.console()}")
+        def greets() -> bool:
+            if self.state() not in ("running", "starting"):
+                raise LabError(f"{self.name} ended while it started")
             return self.answers()
 
         try:
-            wait_until(ready, f"SSH of {self.name} at {self.address}", START_SECONDS, stop)
-            wait_until(
-                lambda: _logs_in(ssh), f"a login on {self.name} at {self.address}", START_SECONDS, stop
-            )
+            wait_until(greets, f"SSH of {self.name} at {self.address}", seconds, stop)
+            wait_until(lambda: _has_booted(ssh), f"{self.name} at {self.address} to boot", seconds, stop)
         except LabError as error:
             raise type(error)(f"{error}\n{self.console()}", error.mend) from error
+
+    def torn(self) -> bool:
+        """Whether the host stopped without stopping the server: files it did not sync may be torn."""
+        boot = self.folder / "boot"
+        return boot.exists() and boot.read_text() != BOOT_ID.read_text()
 
     def console(self) -> str:
         """The last lines of its console."""
@@ -220,6 +220,7 @@ class Guest:
         remove_link(self.names.link(self.number))
         self.group.remove()
         unmount(self.root)
+        (self.folder / "boot").unlink(missing_ok=True)
 
     def remove(self) -> None:
         """Delete a halted server's files."""
@@ -243,9 +244,10 @@ def _command(pid: int) -> str:
         return ""
 
 
-def _logs_in(ssh: list[str]) -> bool:
+def _has_booted(ssh: list[str]) -> bool:
+    """Whether a login works and no boot job is left; a failed unit is for the server's owner to judge."""
     try:
-        run([*ssh, "true"], "a login", 10)
+        said = run([*ssh, "systemctl is-system-running --wait || true"], "a login", 30)
     except LabError:
         return False
-    return True
+    return said.strip() in ("running", "degraded")

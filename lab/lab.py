@@ -16,10 +16,12 @@ from lab.locks import file_lock
 from lab.mounts import unmount
 from lab.names import SERVER_NAME, Names
 from lab.records import Entry, Records
-from lab.waiting import run
+from lab.waiting import Stopped, run
 
 REPOSITORY = Path(__file__).parent.parent
 LOCK_SECONDS = 1200
+GRACE_SECONDS = 20
+"""For a server that runs to answer, it may be rebooting; then it is started again."""
 
 
 @dataclass(frozen=True)
@@ -222,16 +224,26 @@ class Lab:
         return Server(name, str(guest.address), guest.state(), remembered.servers[name].layer)
 
     def _bring_up(self, remembered: Records, guest: Guest) -> None:
+        ssh = ["ssh", "-F", str(self.ssh_config), guest.name]
         state = guest.state()
-        if state == "running" and guest.answers():
-            return
-        if state in ("running", "broken"):
-            self._progress(f"{guest.name}: {state}, but does not answer: mending it")
-            guest.kill()
+        if state in ("running", "starting"):
+            try:
+                guest.wait(ssh, self._stop, GRACE_SECONDS)
+            except Stopped:
+                raise
+            except LabError:
+                state = "not answering"
+            else:
+                return
+        if state in ("not answering", "broken"):
+            self._progress(f"{guest.name}: {state}, starting it again")
+            guest.halt()
+        if guest.torn():
+            self._progress(f"{guest.name}: ran when this machine stopped, its files may be torn")
         entry = remembered.servers[guest.name]
         guest.mount(layers.lowers(self.cache, entry.image, entry.layer), self.synced)
         guest.start((self.home / "id_ed25519.pub").read_text().strip(), self.cache / "wheels")
-        guest.wait(["ssh", "-F", str(self.ssh_config), guest.name], self._stop)
+        guest.wait(ssh, self._stop)
         self._progress(f"{guest.name}: running at {guest.address}")
 
     def _in_parallel(self, work: Callable[[Guest], None], guests: Sequence[Guest]) -> None:
