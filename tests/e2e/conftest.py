@@ -52,9 +52,15 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     base = tmp_path_factory.mktemp("e2e")
     folder = base / "clone"
     subprocess.run(["git", "clone", "--quiet", str(REPOSITORY), str(folder)], check=True)
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("AMC_") or name == "AMC_CACHE"}
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("AMC_") or name == "AMC_CACHE"
+    }
     path = f"{folder / '.venv/bin'}:{kept['PATH']}"
-    installation = Installation(folder, {**kept, "AMC_HOME": str(base / "home"), "PATH": path, "NO_COLOR": "1"})
+    installation = Installation(
+        folder, {**kept, "AMC_HOME": str(base / "home"), "PATH": path, "NO_COLOR": "1"}
+    )
     yield installation
     down = installation.amc("lab", "down")
     assert down.returncode == 0, down.stdout + down.stderr

@@ -1,4 +1,4 @@
-"""Transcripts in the documentation, run as a reader would: `$ command`, what it prints, `[exit N]` when not 0.
+"""Transcripts in the documentation, run as a reader would: `$ command`, its output, `[exit N]`.
 
 In what it prints, `…` stands for anything within a line, a line of `…` alone for any lines.
 """
@@ -50,7 +50,8 @@ def read(document: Path) -> list[Step]:
 def matches(expected: tuple[str, ...], printed: str) -> bool:
     """Whether the printed text is the expected one, with `…` as a wildcard."""
     pattern = r"\n".join(
-        r"(?:.*\n?)*?" if line.strip() == "…" else re.escape(line.rstrip()).replace("…", ".*?") for line in expected
+        r"(?:.*\n?)*?" if line.strip() == "…" else re.escape(line.rstrip()).replace("…", ".*?")
+        for line in expected
     )
     text = "\n".join(line.rstrip() for line in printed.strip("\n").splitlines())
     return re.fullmatch(pattern, text) is not None

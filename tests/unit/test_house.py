@@ -47,7 +47,11 @@ def test_every_role_describes_and_verifies_itself() -> None:
     missing = [
         f"{role.name}: {wanted}"
         for role in roles
-        for wanted in ("meta/argument_specs.yml", "tasks/verify.yml", f"../../molecule/{role.name}/molecule.yml")
+        for wanted in (
+            "meta/argument_specs.yml",
+            "tasks/verify.yml",
+            f"../../molecule/{role.name}/molecule.yml",
+        )
         if not (role / wanted).is_file()
     ]
     assert missing == []

@@ -1,6 +1,7 @@
 """The reader of documented transcripts itself."""
 
 import importlib.util
+import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -13,8 +14,6 @@ def transcripts() -> ModuleType:
     spec = importlib.util.spec_from_file_location("transcripts", path)
     assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)
-    import sys
-
     sys.modules["transcripts"] = module
     spec.loader.exec_module(module)
     return module
