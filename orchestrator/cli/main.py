@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from orchestrator.cli import contract, hours, init, lab, run, worker
+from orchestrator.cli import contract, hours, init, lab, run, statement, worker
 from orchestrator.errors import AmcError
 
 app = typer.Typer(
@@ -17,6 +17,7 @@ app.add_typer(contract.app, name="contract")
 app.add_typer(lab.app, name="lab")
 app.add_typer(run.app, name="run")
 app.command("worker")(worker.work)
+app.command()(statement.statement)
 app.add_typer(hours.app, name="hours")
 app.command()(init.init)
 

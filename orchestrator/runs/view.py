@@ -5,7 +5,7 @@ from typing import Any
 
 from orchestrator.runs import lock, states, store
 from orchestrator.runs.attempts import Fate, fate
-from orchestrator.runs.evidence import Evidence, read_json
+from orchestrator.runs.evidence import Evidence, read_json, sha256
 from orchestrator.runs.store import Run
 from orchestrator.settings import Settings
 
@@ -59,9 +59,61 @@ def details(settings: Settings, run: Run) -> dict[str, Any]:
     evidence = store.evidence(settings, run.id)
     return document(settings, run) | {
         "attempts": [_attempt(evidence, number) for number in range(1, len(evidence.attempts()) + 1)],
-        "reports": evidence.server_reports(),
+        "reports": _reports(evidence),
         "altered": evidence.altered() if run.manifest else [],
     }
+
+
+def accounted(settings: Settings, run: Run) -> dict[str, Any]:
+    """What a statement says of the run: the fields of statements/data.py's StatementRun."""
+    evidence = store.evidence(settings, run.id)
+    return {
+        "id": run.id,
+        "activity": run.activity,
+        "servers": run.servers,
+        "cause": run.cause,
+        "check": run.check_mode,
+        "clause": run.clause,
+        "state": standing(settings, run)[0],
+        "words": run.words,
+        "ordered_at": run.ordered_at,
+        "ended_at": run.ended_at,
+        "held_seconds": run.held,
+        "raw_seconds": run.raw,
+        "rounded_seconds": run.rounded,
+        "charged_seconds": run.charged,
+        "overage_seconds": run.overage,
+        "evidence": _integrity(evidence, run),
+        "manifest_sha256": run.manifest,
+    } | _counts(evidence)
+
+
+def _integrity(evidence: Evidence, run: Run) -> str:
+    if run.manifest is None:
+        return "open" if run.is_open else "none"
+    if not evidence.manifest.exists():
+        return "missing"
+    whole = sha256(evidence.manifest) == run.manifest and not evidence.altered()
+    return "whole" if whole else "altered"
+
+
+def _counts(evidence: Evidence) -> dict[str, int | None]:
+    """Packages changed and distinct CVEs closed, over all servers; None where no server reports any."""
+    reports = [report for reports in _reports(evidence).values() for report in reports.values()]
+    packages = [len(report["packages"]) for report in reports if "packages" in report]
+    cves = [set(report["cves"]) for report in reports if "cves" in report]
+    return {
+        "packages": sum(packages) if packages else None,
+        "cves": len(set().union(*cves)) if cves else None,
+    }
+
+
+def _reports(evidence: Evidence) -> dict[str, dict[str, Any]]:
+    """None of them when one can't be read: the run's words then say so."""
+    try:
+        return evidence.server_reports()
+    except ValueError:
+        return {}
 
 
 def _attempt(evidence: Evidence, number: int) -> dict[str, Any]:

@@ -15,9 +15,9 @@ from datetime import UTC, datetime
 from types import FrameType
 
 from dbos import DBOS, DBOSClient
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, inspect
 
-from orchestrator.database.engine import parse_url
+from orchestrator.database.engine import is_sqlite, parse_url, reading, refusal
 from orchestrator.errors import Waiting
 from orchestrator.runs import attempts, lock, outcome, store
 from orchestrator.runs.states import Event
@@ -38,6 +38,7 @@ def install(database_url: str) -> None:
 
 def enqueue(connection: Connection, run: str, customer: str) -> None:
     """Queue the run in the caller's transaction: ordered, held and queued together, or not at all."""
+    _refuse_half_made(connection)
     client = DBOSClient(system_database_engine=connection.engine, application_name=APPLICATION, lazy=True)
     client.enqueue_in_transaction(
         connection,
@@ -58,6 +59,8 @@ def serve(settings: Settings, engine: Engine, until_idle: bool) -> None:
     Waiting (exit 6) when another worker is at work.
     """
     os.umask(0o077)
+    with reading(engine) as connection:
+        _refuse_half_made(connection)
     held = lock.acquire(settings)
     if held is None:
         raise Waiting(f"a worker is already running here (process {lock.holder(settings)})", "let it work")
@@ -148,6 +151,13 @@ def _executor(settings: Settings) -> str:
     if settings.database_url.startswith("sqlite"):
         return "local"
     return f"{socket.gethostname()}:{settings.home}"
+
+
+def _refuse_half_made(connection: Connection) -> None:
+    """An `amc init` that was killed leaves our tables without DBOS's."""
+    schema = None if is_sqlite(connection.engine.url) else "dbos"
+    if not inspect(connection).has_table("workflow_status", schema=schema):
+        raise refusal(connection.engine.url, "the queue's tables are missing", "run amc init")
 
 
 def _url(database_url: str) -> str:

@@ -1,0 +1,99 @@
+"""A year's statement as data: the account of hours, the runs, the notes, the ledger's head. Pure.
+
+`document` gives it for `--json`. Names are stable; `*_seconds` are whole seconds, times ISO 8601 in UTC:
+
+    customer, customer_name, contract, contract_version, mode, time_zone, year, made_at
+    account   opening_seconds + granted_seconds + bought_seconds
+              - used_seconds - held_seconds - expired_seconds = closing_seconds
+              overage_seconds   charged beyond the hours; no part of the sum
+              uncapped_seconds  effort under a comprehensive contract; no part of the sum
+    runs      [{id, activity, servers, cause, check, clause, state, words, ordered_at, ended_at,
+                held_seconds, raw_seconds, rounded_seconds, charged_seconds, overage_seconds,
+                packages, cves, evidence, manifest_sha256}]
+              those ordered in the year (contract's time zone), oldest first, refused ones too
+    notes     [{id, text}]
+    ledger_head   the hash of the contract's last posting; `amc hours verify --head` finds it again
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from orchestrator.contracts.clauses import NOTES
+from orchestrator.contracts.model import Contract
+from orchestrator.ledger.accounts import YearAccount
+
+
+@dataclass(frozen=True)
+class StatementRun:
+    """A run on the statement. Seconds are None while unknown, or where a refused order has none.
+
+    `packages` and `cves` count what the servers report (changed packages; distinct CVE ids), None without a
+    report. `evidence`: whole, altered (unlike the manifest that was made at the run's end), missing, open
+    while the run is, or none where nothing was begun.
+    """
+
+    id: str
+    activity: str
+    servers: Sequence[str]
+    cause: str
+    check: bool
+    clause: str
+    state: str
+    words: str
+    ordered_at: datetime
+    ended_at: datetime | None
+    held_seconds: int | None
+    raw_seconds: int | None
+    rounded_seconds: int | None
+    charged_seconds: int | None
+    overage_seconds: int | None
+    packages: int | None
+    cves: int | None
+    evidence: str
+    manifest_sha256: str | None
+
+
+@dataclass(frozen=True)
+class Statement:
+    """Everything that a statement prints."""
+
+    contract: Contract
+    account: YearAccount
+    runs: Sequence[StatementRun]
+    ledger_head: str
+    made_at: datetime
+
+
+def compose(
+    contract: Contract, account: YearAccount, runs: Sequence[StatementRun], *, head: str, at: datetime
+) -> Statement:
+    """The statement of the account's year; picks the runs of that year from `runs`."""
+    chosen = [run for run in runs if contract.year_of(run.ordered_at) == account.year]
+    return Statement(contract, account, sorted(chosen, key=lambda run: (run.ordered_at, run.id)), head, at)
+
+
+def document(statement: Statement) -> dict[str, Any]:
+    """As this module's docstring says."""
+    contract, account = statement.contract, asdict(statement.account)
+    year = account.pop("year")
+    return {
+        "customer": contract.customer,
+        "customer_name": contract.customer_name,
+        "contract": contract.number,
+        "contract_version": contract.version,
+        "mode": contract.mode.value,
+        "time_zone": contract.time_zone,
+        "year": year,
+        "made_at": statement.made_at.isoformat(),
+        "account": {f"{name}_seconds": seconds for name, seconds in account.items()},
+        "runs": [_run(run) for run in statement.runs],
+        "notes": [{"id": note.id, "text": note.text} for note in NOTES],
+        "ledger_head": statement.ledger_head,
+    }
+
+
+def _run(run: StatementRun) -> dict[str, Any]:
+    times = {"ordered_at": run.ordered_at.isoformat(), "ended_at": run.ended_at and run.ended_at.isoformat()}
+    return asdict(run) | {"servers": list(run.servers)} | times

@@ -1,0 +1,78 @@
+"""A statement as plain text, for a terminal or a letter. Pure."""
+
+from collections.abc import Iterator
+from textwrap import wrap
+
+from orchestrator.contracts.clauses import NOTES
+from orchestrator.contracts.model import Mode
+from orchestrator.ledger.hours import show
+from orchestrator.statements.data import Statement, StatementRun
+
+WIDTH = 100
+COLUMNS = "{:<17}{:<13}{:<16}{:<13}{:>7}{:>10}{:>9}{:>9}{:>9}{:>6}"
+
+
+def render(statement: Statement) -> str:
+    """The whole statement."""
+    return "\n".join(
+        [*_head(statement), "", *_account(statement), "", *_runs(statement), "", *_foot(statement)]
+    )
+
+
+def _head(statement: Statement) -> Iterator[str]:
+    contract = statement.contract
+    yield f"Statement of {statement.account.year} for {contract.customer_name}"
+    yield (
+        f"contract {contract.number} version {contract.version}, {contract.mode}; "
+        f"times in {contract.time_zone}; made on {statement.made_at.astimezone(contract.zone):%Y-%m-%d %H:%M}"
+    )
+
+
+def _account(statement: Statement) -> Iterator[str]:
+    account = statement.account
+    if statement.contract.mode is Mode.COMPREHENSIVE:
+        yield f"no cap on hours; effort logged {show(account.uncapped)}"
+        return
+    yield f"  brought forward {show(account.opening):>10}"
+    yield f"+ granted         {show(account.granted):>10}"
+    yield f"+ bought          {show(account.bought):>10}"
+    yield f"- used            {show(account.used):>10}"
+    yield f"- held            {show(account.held):>10}"
+    yield f"- expired         {show(account.expired):>10}"
+    yield f"= left            {show(account.closing):>10}"
+    yield f"  overage         {show(account.overage):>10}   charged beyond the hours"
+
+
+def _runs(statement: Statement) -> Iterator[str]:
+    if not statement.runs:
+        yield "no runs"
+        return
+    yield COLUMNS.format(
+        "ordered", "activity", "servers", "state", "held", "raw", "rounded", "charged", "packages", "CVEs"
+    )
+    for run in statement.runs:
+        hours = (run.held_seconds, run.raw_seconds, run.rounded_seconds, run.charged_seconds)
+        counts = (run.packages, run.cves)
+        yield COLUMNS.format(
+            f"{run.ordered_at.astimezone(statement.contract.zone):%Y-%m-%d %H:%M}",
+            run.activity,
+            ",".join(run.servers),
+            f"{run.state}{' (check)' if run.check else ''}",
+            *("-" if seconds is None else show(seconds) for seconds in hours),
+            *("-" if count is None else count for count in counts),
+        )
+        yield from _remarks(run)
+
+
+def _remarks(run: StatementRun) -> Iterator[str]:
+    yield f"    {run.id}, {run.clause}, by {run.cause}; evidence {run.evidence}"
+    for line in run.words.splitlines():
+        yield from wrap(line, WIDTH, initial_indent="    ", subsequent_indent="    ")
+
+
+def _foot(statement: Statement) -> Iterator[str]:
+    yield "Notes"
+    for note in NOTES:
+        yield from wrap(f"{note.id} {note.text}", WIDTH, subsequent_indent="   ")
+    yield ""
+    yield f"ledger head {statement.ledger_head}"
