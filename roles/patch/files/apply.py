@@ -24,6 +24,8 @@ APT = [
     "-q",
     "--no-remove",
     "-o",
+    "Dpkg::Use-Pty=0",
+    "-o",
     f"DPkg::Lock::Timeout={LOCK_SECONDS}",
     "-o",
     "Dpkg::Options::=--force-confdef",

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import changelogs
+import mems
 import packages
 import restart
 import step
@@ -52,18 +53,6 @@ def _unit_of(state: step.State | None) -> dict[str, Any] | None:
     }
 
 
-def _ask_mems(command: str) -> dict[str, Any]:
-    try:
-        done = subprocess.run([command], capture_output=True, text=True, timeout=120, check=False)
-    except (OSError, subprocess.TimeoutExpired) as problem:
-        return {"ok": False, "words": str(problem)}
-    try:
-        printed = json.loads(done.stdout)
-    except ValueError:
-        printed = {"words": (done.stdout + done.stderr).strip()}
-    return {**printed, "exit_code": done.returncode}
-
-
 def _failed_units() -> list[str]:
     listed = subprocess.check_output(["systemctl", "--failed", "--plain", "--no-legend"], text=True)
     return [line.split()[0] for line in listed.splitlines() if line.strip()]
@@ -94,7 +83,7 @@ def gather(asked: argparse.Namespace) -> dict[str, Any]:
         "left_on_old_libraries": old["services"] + [f"session {session}" for session in old["sessions"]],
         "failed_units": _failed_units(),
         "check_before": preflight.get("check"),
-        "check_after": _ask_mems(asked.check_command),
+        "check_after": mems.ask(asked.check_command),
         "reboot_wanted": REBOOT_FLAG.exists() or bool(KERNEL_WANTS_REBOOT & set(old["kernel"])),
     }
 

@@ -9,13 +9,18 @@ Order: the units that match --first, in its order; then the others by name; then
 
 import argparse
 import fnmatch
-import json
 import os
+import pwd
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
+import step
+
 RESTART_SECONDS = 180
+SYSTEMD = "systemd-manager"  # needrestart's name for process 1
+USER_MANAGER = " @ user manager service"
 ROUNDS = 2  # a restarted service can show another one that was hidden behind it
 
 
@@ -52,17 +57,18 @@ def ordered(units: list[str], first: list[str], last: list[str]) -> list[str]:
     return sorted(set(units), key=place)
 
 
+def units_of(found: dict[str, list[str]], uid: Callable[[str], int]) -> list[str]:
+    """What systemd can restart of what needrestart found: services, and the user managers among sessions."""
+    managers = [name for name in found["sessions"] if name.endswith(USER_MANAGER)]
+    return found["services"] + [f"user@{uid(name.removesuffix(USER_MANAGER))}.service" for name in managers]
+
+
 def _restart(unit: str) -> str:
     """Restart it if it runs; what went wrong in words, or empty."""
-    print("+ systemctl try-restart", unit, flush=True)
+    command = ["systemctl", "daemon-reexec"] if unit == SYSTEMD else ["systemctl", "try-restart", unit]
+    print("+", *command, flush=True)
     try:
-        done = subprocess.run(
-            ["systemctl", "try-restart", unit],
-            capture_output=True,
-            text=True,
-            timeout=RESTART_SECONDS,
-            check=False,
-        )
+        done = subprocess.run(command, capture_output=True, text=True, timeout=RESTART_SECONDS, check=False)
     except subprocess.TimeoutExpired:
         return f"{unit} did not restart within {RESTART_SECONDS} s"
     failed = subprocess.run(["systemctl", "is-failed", "--quiet", unit], check=False).returncode == 0
@@ -78,16 +84,12 @@ def main() -> int:
     words.add_argument("--last", nargs="*", default=[])
     asked = words.parse_args()
     outcome = Path(os.environ["AMC_OUTCOME"])
-    restarted: list[str] = json.loads(outcome.read_text())["restarted"] if outcome.exists() else []
+    restarted: list[str] = (step.read(outcome) or {"restarted": []})["restarted"]
     tried: set[str] = set()
     problems: list[str] = []
     for _ in range(ROUNDS):
-        todo = [
-            unit for unit in ordered(on_old_files()["services"], asked.first, asked.last) if unit not in tried
-        ]
-        if todo:
-            subprocess.run(["systemctl", "daemon-reexec"], check=False)
-        for unit in todo:
+        found = units_of(on_old_files(), lambda name: pwd.getpwnam(name).pw_uid)
+        for unit in [unit for unit in ordered(found, asked.first, asked.last) if unit not in tried]:
             tried.add(unit)
             problem = _restart(unit)
             if problem:
@@ -95,8 +97,8 @@ def main() -> int:
                 print(problem, flush=True)
             else:
                 restarted.append(unit)
-            outcome.write_text(json.dumps({"restarted": restarted, "problems": problems}))
-    outcome.write_text(json.dumps({"restarted": restarted, "problems": problems}))
+            step.write(outcome, {"restarted": restarted, "problems": problems})
+    step.write(outcome, {"restarted": restarted, "problems": problems})
     return 1 if problems else 0
 
 
