@@ -10,8 +10,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from sqlalchemy import Connection, RowMapping, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, RowMapping, insert, select, text, update
 
 from orchestrator.errors import AmcError, UsageError
 from orchestrator.ledger.rules import Account, Entry, Lot, LotKind, available_changes
@@ -69,9 +68,8 @@ def lock(connection: Connection, contract: str) -> None:
     touch = update(chains).where(chains.c.contract == contract).values(postings=chains.c.postings)
     if connection.execute(touch).rowcount:
         return
-    dialect = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
-    first = dialect(chains).values(contract=contract, postings=0, head=GENESIS)
-    connection.execute(first.on_conflict_do_nothing())
+    first = "INSERT INTO ledger_chains (contract, postings, head) VALUES (:contract, 0, :head)"
+    connection.execute(text(f"{first} ON CONFLICT DO NOTHING"), {"contract": contract, "head": GENESIS})
     connection.execute(touch)
 
 
