@@ -1,49 +1,18 @@
 """One installation as a newcomer makes it: a fresh clone, `scripts/up`, a home of its own."""
 
-import json
 import os
 import subprocess
+import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+sys.path.insert(0, str(Path(__file__).parent))
+
+from installation import Installation
+
 REPOSITORY = Path(__file__).parents[2]
-
-
-@dataclass(frozen=True)
-class Installation:
-    """A clone and its home; `amc` runs its command line and never raises for an exit code."""
-
-    folder: Path
-    environment: dict[str, str]
-
-    @property
-    def home(self) -> Path:
-        return Path(self.environment["AMC_HOME"])
-
-    def run(self, *words: str, deadline_s: float = 600) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            words,
-            cwd=self.folder,
-            env=self.environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=deadline_s,
-            check=False,
-        )
-
-    def amc(self, *words: str, deadline_s: float = 600) -> subprocess.CompletedProcess[str]:
-        return self.run(str(self.folder / ".venv/bin/amc"), *words, deadline_s=deadline_s)
-
-    def json(self, *words: str) -> Any:
-        """The document that a command prints; fails with its words when it does not exit 0."""
-        done = self.amc(*words, "--json")
-        assert done.returncode == 0, done.stdout + done.stderr
-        return json.loads(done.stdout)
 
 
 @pytest.fixture(scope="session")

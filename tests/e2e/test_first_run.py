@@ -1,0 +1,55 @@
+"""What a newcomer sees: `scripts/up` from a fresh clone, twice, and the account that it leaves."""
+
+from collections import Counter
+
+from installation import Installation
+
+CYCLE = ["deploy", "check", "patch"]
+
+
+def test_the_statement_shows_the_runs_with_their_hours(installation: Installation) -> None:
+    """Each run of the first cycle is done, with held, raw and charged seconds; the account adds up."""
+    statement = installation.json("statement", "--customer", "acme", "--year", installation.year())
+    runs = statement["runs"][:3]
+    assert [run["activity"] for run in runs] == CYCLE
+    assert [run["state"] for run in runs] == ["done"] * 3
+    assert [run["held_seconds"] for run in runs] == [0, 0, 45 * 60]
+    assert [run["charged_seconds"] for run in runs] == [0, 0, 45 * 60]
+    assert all(run["raw_seconds"] > 0 for run in runs)
+    assert all(run["evidence"] == "whole" for run in runs)
+    account = statement["account"]
+    grants = account["opening_seconds"] + account["granted_seconds"] + account["bought_seconds"]
+    spent = account["used_seconds"] + account["held_seconds"] + account["expired_seconds"]
+    assert grants - spent == account["closing_seconds"]
+    assert account["held_seconds"] == 0
+    assert len(statement["notes"]) >= 3
+
+
+def test_the_patch_report_names_packages_and_cves(installation: Installation) -> None:
+    """Packages with both versions, CVE ids from their changelogs, and M EMS answers afterwards."""
+    run = next(run for run in installation.runs("acme") if run["activity"] == "patch")
+    report = installation.json("run", "show", run["id"])["reports"]["acme-erp1"]["patch"]
+    assert report["packages"]
+    assert all(package["from"] != package["to"] for package in report["packages"])
+    assert report["cves"]
+    assert all(cve.startswith("CVE-") for cve in report["cves"])
+    assert report["check_after"]["ok"] is True
+    assert report["failed_units"] == []
+
+
+def test_a_second_up_is_a_second_cycle(installation: Installation) -> None:
+    """The second start orders a cycle of its own, each order once, and nothing is pending any more."""
+    before = len(installation.runs("acme"))
+    up = installation.run("scripts/up", deadline_s=600)
+    assert up.returncode == 0, up.stdout + up.stderr
+    runs = installation.runs("acme")
+    assert [run["activity"] for run in runs[: len(runs) - before]] == CYCLE[::-1]
+    assert set(Counter(run["key"] for run in runs).values()) == {1}
+    report = installation.json("run", "show", runs[0]["id"])["reports"]["acme-erp1"]["patch"]
+    assert report["packages"] == []
+
+
+def test_the_server_has_no_pending_security_update(installation: Installation) -> None:
+    """Asked of apt on the server itself."""
+    listed = installation.on("acme-erp1", "apt-get -s -qq upgrade --with-new-pkgs")
+    assert [line for line in listed.splitlines() if line.startswith("Inst")] == []
