@@ -21,7 +21,7 @@ from lab import host, subnets
 from lab.cgroups import Group
 from lab.errors import LabError
 from lab.image import USER
-from lab.mounts import is_mounted, unmount
+from lab.mounts import is_mounted, remove_machine_folders, unmount
 from lab.names import Names
 from lab.network import remove_link
 from lab.waiting import run, wait_until
@@ -219,6 +219,7 @@ class Guest:
         self.group.kill()
         remove_link(self.names.link(self.number))
         self.group.remove()
+        remove_machine_folders(self.names.machine(self.number))
         unmount(self.root)
         (self.folder / "boot").unlink(missing_ok=True)
 

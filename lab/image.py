@@ -6,7 +6,6 @@ Built once per recipe (packages, suite, what is taken from the host, the steps b
 import hashlib
 import json
 import os
-import shutil
 import tempfile
 import time
 from collections.abc import Callable
@@ -16,6 +15,7 @@ from pathlib import Path
 from lab import host as host_settings
 from lab.host import SUITE, Host
 from lab.locks import file_lock
+from lab.pruning import mark_used, prune
 from lab.waiting import TIED, run
 
 PACKAGES = [
@@ -119,13 +119,16 @@ def ensure(cache: Path, say: Callable[[str], None]) -> str:
     key = recipe_key(host)
     images = cache / "images"
     if (images / key).is_dir():
+        mark_used(images / key)
         return key
-    with file_lock(images / "lock", "another command to finish building a base image", BUILD_SECONDS):
+    with file_lock(images / "lock", "another command to build a base image", BUILD_SECONDS, say):
         if not (images / key).is_dir():
+            prune(cache, time.time(), say)
             started = time.monotonic()
             say(f"base image {key}: building it from {host.mirror} (once, about a minute)")
             _build(images, key, host)
             say(f"base image {key}: built in {time.monotonic() - started:.0f} s")
+        mark_used(images / key)
     return key
 
 
@@ -136,7 +139,7 @@ def _build(images: Path, key: str, host: Host) -> None:
     """
     images.chmod(0o700)
     for stale in images.glob("building-*"):
-        shutil.rmtree(stale)
+        run(["rm", "-rf", "--one-file-system", stale], "removing a build that was interrupted", 120)
     work = Path(tempfile.mkdtemp(prefix="building-", dir=images))
     try:
         for name, text in stage(host).items():
@@ -154,7 +157,7 @@ def _build(images: Path, key: str, host: Host) -> None:
         run(command, f"building the base image {key}", BUILD_SECONDS, environment=environment)
         (work / "root").rename(images / key)
     finally:
-        shutil.rmtree(work, ignore_errors=True)
+        run(["rm", "-rf", "--one-file-system", work], "removing the build's folder", 120)
 
 
 def _available_memory() -> int:

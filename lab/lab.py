@@ -1,6 +1,7 @@
 """A lab: real servers on this machine, for a user's own work, a test or a demonstration."""
 
 import contextlib
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -9,15 +10,17 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network
 from pathlib import Path
 
-from lab import cgroups, image, layers, leftovers, network, records, subnets, wheels
-from lab.errors import LabError
+from lab import cgroups, doctor, image, layers, leftovers, network, records, subnets, wheels
+from lab.errors import LabError, MachineLacks
 from lab.guest import Guest
 from lab.locks import file_lock
-from lab.mounts import unmount
+from lab.mounts import remove_machine_folders, unmount
 from lab.names import SERVER_NAME, Names
 from lab.records import Entry, Records
 from lab.waiting import Stopped, run
 
+BELONGINGS = ("servers", "ssh_config", "known_hosts", "id_ed25519*", ".*.new", "lab.json", "lock")
+"""What a lab keeps in its home; the lock goes last."""
 REPOSITORY = Path(__file__).parent.parent
 LOCK_SECONDS = 1200
 GRACE_SECONDS = 20
@@ -66,6 +69,7 @@ class Lab:
 
         `layer` is for servers that are made now; one that exists stays what it is.
         """
+        names = list(dict.fromkeys(names))
         with self._locked():
             remembered = self._prepare(names, layer)
             guests = [self._guest(remembered, name) for name in names]
@@ -104,10 +108,15 @@ class Lab:
         return layers.exists(self.cache, image.current_key(), key)
 
     def save_layer(self, name: str, key: str) -> None:
-        """Keep what was done in server `name` as layer `key`; it is stopped for that and started again."""
+        """Keep what was done in server `name` as layer `key`; it is stopped for that and started again.
+
+        A layer that exists is kept: a key names what is in it.
+        """
         with self._locked():
             remembered = self._known(records.read(self._records), name)
             entry = remembered.servers[name]
+            if layers.exists(self.cache, entry.image, key):
+                return
             guest = self._guest(remembered, name)
             ran = guest.state() == "running"
             guest.halt()
@@ -128,7 +137,8 @@ class Lab:
             network.remove(self.names)
             for guest in guests:
                 self._progress(f"{guest.name}: removed")
-            run(["rm", "-rf", "--one-file-system", *self._belongings()], "deleting the lab's files", 300)
+            belongings = [path for pattern in BELONGINGS for path in self.home.glob(pattern)]
+            run(["rm", "-rf", "--one-file-system", *belongings], "deleting the lab's files", 300)
         with contextlib.suppress(OSError):  # it does not exist, or holds something that is not the lab's
             self.home.rmdir()
 
@@ -138,15 +148,12 @@ class Lab:
     def _records(self) -> Path:
         return self.home / "lab.json"
 
-    def _belongings(self) -> list[Path]:
-        """What the lab keeps in its home; the lock goes last."""
-        names = ("servers", "ssh_config", "known_hosts", "id_ed25519", "id_ed25519.pub", "lab.json", "lock")
-        return [self.home / name for name in names]
-
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
+        if not (found := doctor.root()).ok:
+            raise MachineLacks(found.words, found.mend)
         what = f"another command to finish with the lab in {self.home}"
-        with file_lock(self.home / "lock", what, LOCK_SECONDS):
+        with file_lock(self.home / "lock", what, LOCK_SECONDS, self._progress):
             self._started = time.monotonic()
             self._stop.clear()
             yield
@@ -155,29 +162,36 @@ class Lab:
         self._say(f"[{time.monotonic() - self._started:5.1f} s] {words}")
 
     def _prepare(self, names: Sequence[str], layer: str | None) -> Records:
-        """Base image, wheels, network and records for `names`."""
-        for name in names:
-            if not SERVER_NAME.fullmatch(name):
-                raise LabError(
-                    f"{name!r} is no name for a server", "use lower-case letters, digits and dashes"
-                )
-        key = image.ensure(self.cache, self._progress)
-        wheels.ensure(self.cache, sorted(REPOSITORY.glob("roles/*/files/requirements*.txt")), self._progress)
+        """Base image, wheels, network, records and folders for `names`."""
+        self._check(names)
+        doctor.require(self.home, self.cache)
         remembered = records.read(self._records)
-        for name in names:
-            if name not in remembered.servers:
-                layers.lowers(self.cache, key, layer)
-                number = subnets.free_number(entry.number for entry in remembered.servers.values())
-                remembered.servers[name] = Entry(number, key, layer)
+        new = [name for name in names if name not in remembered.servers]
+        if new:
+            key = image.ensure(self.cache, self._progress)
+            layers.lowers(self.cache, key, layer)
+        for name in new:
+            number = subnets.free_number(entry.number for entry in remembered.servers.values())
+            remembered.servers[name] = Entry(number, key, layer)
+        wheels.ensure(self.cache, sorted(REPOSITORY.glob("roles/*/files/requirements*.txt")), self._progress)
         remembered.network = network.ensure(self.names, remembered.network)
         self._sweep(keep={entry.number for entry in remembered.servers.values()})
         for name in names:
             guest = self._guest(remembered, name)
-            if not guest.exists():
+            if name in new or not guest.exists():
                 guest.kill()
                 guest.make()
         self._remember(remembered)
         return remembered
+
+    def _check(self, names: Sequence[str]) -> None:
+        """LabError for names that are none, and for folders that overlayfs cannot take."""
+        for name in names:
+            if not SERVER_NAME.fullmatch(name):
+                raise LabError(f"{name!r} is no name for a server", "use a-z, 0-9 and dashes, at most 63")
+        for path in (self.home, self.cache):
+            if re.search(r"[:,\\\"\s]", str(path)):
+                raise LabError(f"{path} cannot hold a lab", 'choose a folder without spaces and : , \\ "')
 
     def _remember(self, remembered: Records) -> None:
         """Write the records and what follows from them: keys, known hosts, ssh_config."""
@@ -264,5 +278,6 @@ class Lab:
             group.kill()
             network.remove_link(self.names.link(number))
             group.remove()
+            remove_machine_folders(self.names.machine(number))
             for path in leftovers.mounts(self.names, number):
                 unmount(path)

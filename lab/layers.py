@@ -7,13 +7,16 @@ A layer belongs to one base image; with another image it does not exist.
 
 import json
 import re
-import shutil
 import tempfile
 from pathlib import Path
 
 from lab.errors import LabError
 from lab.image import USER
+from lab.locks import file_lock
+from lab.pruning import mark_used
 from lab.waiting import TIED, run
+
+SAVE_SECONDS = 300
 
 KEY = re.compile(r"[A-Za-z0-9._-]{1,80}")
 
@@ -34,7 +37,7 @@ IDENTITY = (
 
 def folder(cache: Path, image: str, key: str) -> Path:
     """Where a layer lies; LabError for a key that is no plain name."""
-    if not KEY.fullmatch(key) or key.startswith("."):
+    if not KEY.fullmatch(key) or key.startswith((".", "saving-")) or key == "lock":
         raise LabError(f"{key!r} is no name for a layer", "use letters, digits, dots, dashes, at most 80")
     return cache / "layers" / image / key
 
@@ -46,6 +49,8 @@ def exists(cache: Path, image: str, key: str) -> bool:
 
 def lowers(cache: Path, image: str, key: str | None) -> tuple[Path, ...]:
     """The folders below a server's own files, uppermost first, ending with the base image."""
+    if not (cache / "images" / image).is_dir():
+        raise LabError(f"base image {image} is gone from the cache", "destroy its servers, make them anew")
     if key is None:
         return (cache / "images" / image,)
     if not exists(cache, image, key):
@@ -53,12 +58,14 @@ def lowers(cache: Path, image: str, key: str | None) -> tuple[Path, ...]:
             f"there is no layer {key!r} on base image {image}", "save it again, or go on without a layer"
         )
     below: list[str] = json.loads((folder(cache, image, key) / "below.json").read_text())
+    for each in (key, *below):
+        mark_used(folder(cache, image, each))
     trees = tuple(folder(cache, image, each) / "tree" for each in (key, *below))
     return (*trees, cache / "images" / image)
 
 
 def save(cache: Path, image: str, key: str, upper: Path, on: str | None) -> None:
-    """Keep a halted server's own files as layer `key`; a layer of that name is replaced.
+    """Keep a halted server's own files as layer `key`, on top of layer `on`; one that exists is kept.
 
     Copied beside its place and renamed: half a layer never carries the key.
     """
@@ -67,17 +74,20 @@ def save(cache: Path, image: str, key: str, upper: Path, on: str | None) -> None
     if on is not None:
         below = [on, *json.loads((folder(cache, image, on) / "below.json").read_text())]
     target.parent.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(prefix=".saving-", dir=target.parent))
-    try:
-        run([*TIED, "cp", "-a", upper, work / "tree"], f"copying layer {key}", 300)
+    with file_lock(target.parent / "lock", "another command to save a layer", SAVE_SECONDS, _silent):
+        for stale in target.parent.glob("saving-*"):
+            run(["rm", "-rf", "--one-file-system", stale], "removing a copy that was interrupted", 120)
+        if target.exists():
+            return
+        work = Path(tempfile.mkdtemp(prefix="saving-", dir=target.parent))
+        run([*TIED, "cp", "-a", upper, work / "tree"], f"copying layer {key}", SAVE_SECONDS)
         for name in IDENTITY:
             (work / "tree" / name).unlink(missing_ok=True)
-        work.chmod(0o755)
         (work / "below.json").write_text(json.dumps(below))
-        replaced = work / "replaced"
-        if target.exists():
-            raise LabError(f"layer {key!r} exists", "choose a key that names its content")
+        work.chmod(0o755)
         work.rename(target)
-        shutil.rmtree(target / replaced.name, ignore_errors=True)
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
+        mark_used(target)
+
+
+def _silent(_: str) -> None:
+    """The wait is short; the lab says what it saves."""

@@ -10,23 +10,26 @@ from lab.names import Names
 
 
 def leftovers(lab: str) -> Counter[str]:
-    """Counts of a lab's processes, mounts, links, cgroups and nft tables; kinds at 0 are left out."""
+    """Counts of a lab's processes, mounts, links, cgroups, nft tables, folders in /run; without zeros."""
     names = Names(lab)
     group = cgroups.Group(cgroups.here(), names.cgroup)
+    folders = mount_table.machine_folders(f"{lab}-*")
     counts = Counter(
         processes=len(group.pids()),
-        mounts=len([source for source in mount_table.sources().values() if names.number_of(source)]),
+        mounts=len([each for each in mount_table.sources().items() if _is_ours(names, folders, *each)]),
         links=len(network.links(names)),
         cgroups=sum(1 for top in group.folders() for _ in os.walk(top)),
         tables=int(network.has_table(names)),
+        folders=len(folders),
     )
     return +counts
 
 
 def numbers(names: Names) -> set[int]:
-    """Numbers of servers that a cgroup, link or mount of the lab names."""
+    """Numbers of servers that a cgroup, link, mount or folder of the lab names."""
     found = {names.number_of(link) for link in network.links(names)}
     found |= {names.number_of(source) for source in mount_table.sources().values()}
+    found |= {names.number_of(folder.name) for folder in mount_table.machine_folders(f"{names.lab}-*")}
     for top in cgroups.Group(cgroups.here(), names.cgroup).folders():
         found |= {int(path.name) for path in top.glob("*") if path.name.isdigit()}
     return {number for number in found if number is not None}
@@ -35,3 +38,7 @@ def numbers(names: Names) -> set[int]:
 def mounts(names: Names, number: int) -> list[Path]:
     """Where a server's files are mounted."""
     return [path for path, source in mount_table.sources().items() if source == names.mount(number)]
+
+
+def _is_ours(names: Names, folders: list[Path], path: Path, source: str) -> bool:
+    return names.number_of(source) is not None or path in folders

@@ -1,9 +1,13 @@
 """Mounts of this process's namespace."""
 
+import shutil
 from pathlib import Path
 
 from lab.errors import LabError
 from lab.waiting import run, wait_until
+
+NSPAWN = Path("/run/systemd/nspawn")
+"""systemd-nspawn's folders for machines; killed, it leaves them, newer versions with a mount in them."""
 
 
 def sources() -> dict[Path, str]:
@@ -30,3 +34,15 @@ def unmount(path: Path, seconds: float = 15) -> None:
         return not is_mounted(path)
 
     wait_until(gone, f"{path} to be free for unmounting", seconds)
+
+
+def machine_folders(machine: str) -> list[Path]:
+    """What systemd-nspawn keeps for a machine."""
+    return sorted(NSPAWN.glob(f"*/{machine}"))
+
+
+def remove_machine_folders(machine: str) -> None:
+    """Remove what a killed systemd-nspawn left."""
+    for folder in machine_folders(machine):
+        unmount(folder)
+        shutil.rmtree(folder, ignore_errors=True)

@@ -1,6 +1,7 @@
 """A lab's bridge, its address translation, and the machine's forwarding."""
 
 import json
+import re
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 
@@ -13,6 +14,8 @@ FORWARDING = Path("/proc/sys/net/ipv4/ip_forward")
 FORWARDING_IS_OURS = Path("/run/amc-lab-forwarding")
 """Exists while forwarding is on because a lab turned it on; the last lab's `down` turns it off."""
 
+_BRIDGE = re.compile(r"br-l[0-9a-f]{5}")
+
 
 def ensure(names: Names, wanted: IPv4Network | None) -> IPv4Network:
     """The lab's network, with bridge and translation in place; `wanted` is kept when nothing else uses it."""
@@ -20,7 +23,7 @@ def ensure(names: Names, wanted: IPv4Network | None) -> IPv4Network:
         own = _own_network(names)
         network = own or subnets.choose(names.lab, taken(), wanted)
         if own is None:
-            _remove_bridge(names)
+            remove_link(names.bridge)
             run(["ip", "link", "add", names.bridge, "type", "bridge"], "making the lab's bridge")
             address = f"{subnets.gateway(network)}/{network.prefixlen}"
             run(["ip", "address", "add", address, "dev", names.bridge], "the bridge's address")
@@ -49,12 +52,11 @@ table ip {names.table} {{
 def remove(names: Names) -> None:
     """Take away all links and the table of the lab; the last lab restores the machine's forwarding."""
     with network_lock():
-        _remove_bridge(names)
         for link in links(names):
             remove_link(link)
         if has_table(names):
             run(["nft", "delete", "table", "ip", names.table], "removing the lab's address translation")
-        if FORWARDING_IS_OURS.exists() and not any(name.startswith("br-l") for name in _bridges()):
+        if FORWARDING_IS_OURS.exists() and not any(map(_BRIDGE.fullmatch, _bridges())):
             FORWARDING.write_text("0")
             FORWARDING_IS_OURS.unlink()
 
@@ -104,7 +106,3 @@ def _own_network(names: Names) -> IPv4Network | None:
         for address in link.get("addr_info", []):
             return IPv4Network(f"{address['local']}/{address['prefixlen']}", strict=False)
     return None
-
-
-def _remove_bridge(names: Names) -> None:
-    remove_link(names.bridge)

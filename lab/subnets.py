@@ -5,14 +5,19 @@ from ipaddress import IPv4Address, IPv4Network
 
 from lab.errors import LabError
 
-POOL = IPv4Network("10.80.0.0/12")
-"""4,096 networks of 254 addresses, in a corner of 10/8 that few use."""
+POOLS = (
+    IPv4Network("10.80.0.0/12"),
+    IPv4Network("172.20.0.0/14"),
+    IPv4Network("192.168.128.0/17"),
+    IPv4Network("198.18.0.0/15"),
+)
+"""Corners of private space that few use, and the benchmarking range: a VPN may route all of 10/8."""
 
 FIRST_SERVER, LAST_SERVER = 10, 250
 
 
 def choose(lab: str, taken: Iterable[IPv4Network], wanted: IPv4Network | None = None) -> IPv4Network:
-    """A /24 of the pool that overlaps none of `taken`; `wanted` if it is free.
+    """A /24 that overlaps none of `taken`; `wanted` if it is free.
 
     The search starts at a place given by the lab's id, so that two labs rarely meet.
     """
@@ -23,16 +28,16 @@ def choose(lab: str, taken: Iterable[IPv4Network], wanted: IPv4Network | None = 
 
     if wanted is not None and free(wanted):
         return wanted
-    count = 1 << (24 - POOL.prefixlen)
-    start = int(lab.lstrip("l") or "0", 16) % count
-    base = int(POOL.network_address)
-    for step in range(count):
-        network = IPv4Network((base + ((start + step) % count) * 256, 24))
-        if free(network):
-            return network
+    for pool in POOLS:
+        count = 1 << (24 - pool.prefixlen)
+        start = int(lab.lstrip("l"), 16) % count
+        for step in range(count):
+            network = IPv4Network((int(pool.network_address) + ((start + step) % count) * 256, 24))
+            if free(network):
+                return network
     raise LabError(
-        f"no free network for the lab in {POOL}",
-        "remove routes that cover all of it (`ip route show table all`)",
+        f"no free network for the lab in {', '.join(map(str, POOLS))}",
+        "remove routes that cover all of them (`ip route show table all`)",
     )
 
 

@@ -20,7 +20,7 @@ class Stopped(LabError):
 
 
 def wait_until(
-    condition: Callable[[], T],
+    condition: Callable[[], T | None],
     what: str,
     seconds: float,
     stop: threading.Event | None = None,

@@ -28,7 +28,7 @@ def ensure(cache: Path, requirements: Iterable[Path], say: Callable[[str], None]
         done = house / f"{hashlib.sha256(file.read_bytes()).hexdigest()[:16]}.complete"
         if done.exists():
             continue
-        with file_lock(house / "lock", "another command to finish downloading wheels", DOWNLOAD_SECONDS):
+        with file_lock(house / "lock", "another command to download wheels", DOWNLOAD_SECONDS, say):
             if not done.exists():
                 say(f"wheels: downloading what {file.name} names")
                 _download(house, file)

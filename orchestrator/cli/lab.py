@@ -87,6 +87,24 @@ def down() -> None:
         lab.down()
 
 
+@app.command()
+def doctor(as_json: AsJson = False) -> None:
+    """Say what this machine lacks for a lab, and what to do; exit 3 when it lacks something."""
+    from lab import doctor as examination  # noqa: PLC0415  only this command needs it
+
+    chosen = settings.read()
+    findings = examination.examine(chosen.lab_home, chosen.cache)
+    if as_json:
+        print(json.dumps([finding.__dict__ for finding in findings]))
+    else:
+        for finding in findings:
+            print(f"{'ok   ' if finding.ok else 'LACKS'}  {finding.what}: {finding.words}")
+            if finding.mend:
+                print(f"       mend: {finding.mend}")
+    if not all(finding.ok for finding in findings):
+        raise typer.Exit(MachineUnfit.exit_code)
+
+
 @contextlib.contextmanager
 def _lab() -> Iterator["Lab"]:
     """The lab of this installation; its errors become ours, its progress goes to stderr."""
