@@ -150,7 +150,7 @@ def settle(
     they all count in the year of the hold. UsageError when there is no such hold, or it was voided.
     """
     lock(connection, contract.number)
-    opened = _opened(connection, key)
+    opened = _opened(connection, contract.number, key)
     year = contract.year_of(_planned(opened))
     worked = dict(by_year) if by_year else {year: raw_seconds}
     if sum(worked.values()) != raw_seconds:
@@ -188,7 +188,7 @@ def void(connection: Connection, key: str, reason: str, now: datetime) -> Postin
     """
     contract = _contract_of(connection, key)
     lock(connection, contract)
-    opened = _opened(connection, key)
+    opened = _opened(connection, contract, key)
     request = fingerprint("void", key)
     known = replayed(connection, f"close:{key}", request)
     if known:
@@ -249,17 +249,21 @@ def _priced(terms: ActivityTerms) -> tuple[object, ...]:
 
 def _contract_of(connection: Connection, key: str) -> str:
     query = select(postings.c.contract).where(postings.c.key == f"hold:{key}")
-    number = connection.execute(query).scalar()
+    number: str | None = connection.execute(query).scalar()
     if number is None:
-        raise UsageError(f"there is no hold {key}", "see amc hours log")
-    return str(number)
+        raise _no_hold(key)
+    return number
 
 
-def _opened(connection: Connection, key: str) -> Posting:
+def _opened(connection: Connection, contract: str, key: str) -> Posting:
     opened = find(connection, f"hold:{key}")
-    if opened is None:
-        raise UsageError(f"there is no hold {key}", "see amc hours log")
+    if opened is None or _contract_of(connection, key) != contract:
+        raise _no_hold(key)
     return opened
+
+
+def _no_hold(key: str) -> UsageError:
+    return UsageError(f"there is no hold {key} in this contract", "amc hours log shows those there are")
 
 
 def _planned(opened: Posting) -> datetime:
