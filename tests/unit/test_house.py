@@ -61,12 +61,11 @@ def test_every_role_describes_and_verifies_itself() -> None:
     ("what", "pattern"),
     [
         ("a private key", r"-----BEGIN [A-Z ]*PRIVATE KEY-----\n[A-Za-z0-9+/]"),
-        ("an index or mirror address in the lock", r"--(index-url|extra-index-url|find-links)\b"),
         ("a blanket ignore", r"# type: ignore(\s|$)|# noqa(\s|$)"),
     ],
 )
 def test_nothing_tracked_holds(what: str, pattern: str) -> None:
-    """Secrets, index addresses and blanket ignores stay out of the repository."""
+    """Secrets and blanket ignores stay out of the repository."""
     found = [
         str(path.relative_to(REPOSITORY))
         for path in tracked()
@@ -74,3 +73,16 @@ def test_nothing_tracked_holds(what: str, pattern: str) -> None:
         and re.search(pattern, path.read_text(encoding="utf-8", errors="replace"), re.MULTILINE)
     ]
     assert found == [], what
+
+
+def test_locks_hold_names_versions_and_hashes_only() -> None:
+    """No lock names an index, a mirror or any other address."""
+    locks = [
+        path for path in tracked() if path.name == "requirements.lock" or path.match("requirements*.txt")
+    ]
+    assert len(locks) >= 2
+    allowed = re.compile(
+        r"(?:[\w.-]+==\S+(?: ; [^\\]+)? \\| +--hash=sha256:[0-9a-f]{64}(?: \\)?| *#(?!.*://).*|)"
+    )
+    strange = [line for path in locks for line in lines(path) if not allowed.fullmatch(line)]
+    assert strange == []
