@@ -4,9 +4,10 @@
 need a removal is kept back and reported. Services are held because policy-rc.d answers 101 here: it stands in
 the unit's own mount namespace only, never on the server itself, and needs no removing however this ends.
 
-A run that was cut short goes on here: interrupted packages are configured first.
+A run that was cut short goes on here: what dpkg can configure it configures first, then apt mends the rest.
 """
 
+import contextlib
 import json
 import os
 import subprocess
@@ -85,10 +86,12 @@ def main() -> int:
     before = _remember_packages()
     problem = ""
     try:
-        _run("dpkg", "--force-confdef", "--force-confold", "--configure", "-a")
+        with contextlib.suppress(
+            StepFailed
+        ):  # half of an upgrade can't be configured: apt brings the other half
+            _run("dpkg", "--force-confdef", "--force-confold", "--configure", "-a")
         _refresh_lists()
-        _run(*APT, "--fix-broken", "install")
-        _run(*APT, "upgrade", "--with-new-pkgs")
+        _run(*APT, "--fix-broken", "upgrade", "--with-new-pkgs")
         _run(*APT, "--no-install-recommends", "install", "needrestart")
     except StepFailed as failure:
         problem = str(failure)

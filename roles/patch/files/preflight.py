@@ -29,9 +29,6 @@ LISTS_NEED = 192 * MIB  # a copy of the package lists and their refresh
 KERNEL_NEED = 128 * MIB  # one more kernel and its initramfs in /boot
 CHECK_SECONDS = 120
 APT_SECONDS = 300
-CLEAN = {"installed", "config-files", "not-installed"}
-# What `dpkg --configure -a` finishes; the apt step does that first.
-UNFINISHED = {"unpacked", "half-configured", "triggers-awaited", "triggers-pending"}
 
 Sizes = dict[str, tuple[int, int]]  # package -> (bytes to download, bytes installed)
 
@@ -134,17 +131,6 @@ def _busy_units(run_id: str) -> list[str]:
     ]
 
 
-def dpkg_faults(listed: str) -> list[str]:
-    """Lines of "package status error-flag" -> a reason for each state that the apt step can't finish."""
-    reasons = []
-    for line in listed.splitlines():
-        name, status, flag = line.split()
-        if status not in CLEAN | UNFINISHED or flag != "ok":
-            mend = f"mend it by `apt-get install --reinstall {name}`, then run again"
-            reasons.append(f"dpkg has {name} as {status} ({flag}): {mend}")
-    return reasons
-
-
 def _failed_units() -> list[str]:
     listed = _run("systemctl", "--failed", "--plain", "--no-legend")
     return [line.split()[0] for line in listed.stdout.splitlines() if line.strip()]
@@ -161,9 +147,10 @@ def _look_at_updates(margin: int) -> tuple[list[dict[str, str | None]], list[str
         update = _run("apt-get", *fresh, "-q", "update", "--error-on=any")
         if update.returncode != 0:
             return [], [], [f"the package lists can't be refreshed: {_last_words(update)}"]
-        simulated = _run("apt-get", *fresh, "-s", "upgrade", "--with-new-pkgs")
+        # --fix-broken: packages that an earlier run left half-way are no obstacle when apt knows a way out
+        simulated = _run("apt-get", *fresh, "-s", "--no-remove", "--fix-broken", "upgrade", "--with-new-pkgs")
         if simulated.returncode != 0:
-            return [], [], [f"apt can't plan the updates: {_last_words(simulated)}"]
+            return [], [], [f"apt finds no way to apply the updates: {_last_words(simulated)}"]
         pending, kept_back = parse_simulation(simulated.stdout)
         wanted = [f"{package['name']}={package['to']}" for package in pending]
         new = parse_sizes(_run("apt-cache", *fresh, "show", *wanted).stdout) if wanted else {}
@@ -193,9 +180,6 @@ def examine(asked: argparse.Namespace) -> dict[str, object]:
     margin = asked.margin_mib * MIB
     check, reasons = _ask_mems(asked.check_command)
     reasons += _busy_units(asked.run)
-    reasons += dpkg_faults(
-        _run("dpkg-query", "-W", "-f", "${Package} ${db:Status-Status} ${db:Status-Eflag}\n").stdout
-    )
     small = too_small({"/": 0, "/var": 0, "/var/tmp": LISTS_NEED}, margin)
     pending, kept_back, more = ([], [], small) if small else _look_at_updates(margin)
     return {

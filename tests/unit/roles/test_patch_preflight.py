@@ -93,19 +93,3 @@ def test_places_on_one_file_system_add_up(preflight: ModuleType, tmp_path: Path)
 def test_a_place_that_is_not_there_is_no_obstacle(preflight: ModuleType, tmp_path: Path) -> None:
     """A server without /boot is measured without it."""
     assert preflight.too_small({str(tmp_path / "boot"): 1 << 60}, 0) == []
-
-
-def test_dpkg_states_that_the_apt_step_finishes_are_no_obstacle(preflight: ModuleType) -> None:
-    """A run cut short leaves unpacked and half-configured packages: the next run goes on with them."""
-    listed = "a installed ok\nb unpacked ok\nc half-configured ok\nd triggers-pending ok\ne config-files ok\n"
-    assert preflight.dpkg_faults(listed) == []
-
-
-def test_dpkg_states_that_need_a_person_are_named_with_their_mend(preflight: ModuleType) -> None:
-    """Half-installed, or flagged for reinstallation."""
-    reasons = preflight.dpkg_faults("a half-installed reinstreq\nb installed reinstreq\n")
-    assert [reason.split(":")[0] for reason in reasons] == [
-        "dpkg has a as half-installed (reinstreq)",
-        "dpkg has b as installed (reinstreq)",
-    ]
-    assert "apt-get install --reinstall a" in reasons[0]
