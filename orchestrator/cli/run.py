@@ -45,14 +45,18 @@ def start(
 
     settings = settings_.read()
     engine = connect(settings.database_url)
-    contract = read_customer(settings.inventories, customer)
     servers = _servers(settings, customer, server or [])
+    contract = read_customer(settings.inventories, customer)
     order = Order(customer, activity, servers, ENGINEER, key or f"engineer-{secrets.token_hex(8)}", check)
     now = datetime.now(UTC)
     run, is_new = placing.place(engine, settings, contract, order, now=now, enqueue=worker.enqueue)
     _say(_ordered(run, contract, now) if is_new else f"{run.id}: was ordered before under this key")
     if run.is_open and wait:
-        run = following.to_the_end(settings, engine, run.id, _say)
+        try:
+            run = following.to_the_end(settings, engine, run.id, _say)
+        except KeyboardInterrupt:
+            _say(f"{run.id}: goes on without you; amc run show {run.id} tells how it ends")
+            raise typer.Exit(130) from None
     elif run.is_open:
         lock.start_worker(settings)
     _print_run(settings, run, as_json)

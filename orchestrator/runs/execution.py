@@ -31,7 +31,7 @@ def main() -> None:
     os.umask(0o077)
     folder = Path(sys.argv[1]).absolute()
     attempt = Attempt(folder, int(folder.name.rpartition("-")[2]))
-    write_json(attempt.process, Process.current().as_json())
+    write_json(attempt.process, Process.of(os.getpid()).as_json())
     started = datetime.now(UTC)
     with Heart(attempt.effort):
         try:

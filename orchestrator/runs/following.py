@@ -39,7 +39,9 @@ def to_the_end(settings: Settings, engine: Engine, run: str, say: Callable[[str]
             return found
         if time.monotonic() > deadline:
             raise Waiting(f"{run} is still {found.state} after {LIMIT_SECONDS} s", f"see amc run show {run}")
-        if time.monotonic() > appears and lock.holder(settings) is None:
+        if lock.holder(settings) is not None:
+            appears = 0.0
+        elif time.monotonic() > appears:
             if starts == WORKER_STARTS:
                 raise NeedsPerson(
                     f"{starts} workers were started and {run} is still {state}", f"see {lock.log(settings)}"

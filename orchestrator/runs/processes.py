@@ -4,6 +4,7 @@ import os
 import signal
 import socket
 import time
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -30,11 +31,12 @@ class Process:
     started: int
 
     @staticmethod
-    def current() -> "Process":
-        """The calling process."""
-        started = _started(os.getpid())
-        assert started is not None
-        return Process(os.getpid(), started)
+    def of(pid: int) -> "Process":
+        """The living process of that number; ProcessLookupError when there is none."""
+        started = _started(pid)
+        if started is None:
+            raise ProcessLookupError(f"there is no process {pid}")
+        return Process(pid, started)
 
     @staticmethod
     def from_json(data: dict[str, Any]) -> "Process":
@@ -63,14 +65,18 @@ def _started(pid: int) -> int | None:
 def carrying(variable: str, value: str) -> list[Process]:
     """Processes started with this environment variable; those of other users can't be read.
 
-    An ssh master (ControlPersist) is left out: it only keeps a connection open and ends by itself.
+    Left out: those in containers, which this machine's /proc shows too, but which are servers of their own;
+    and an ssh master (ControlPersist), which only keeps a connection open and ends by itself.
     """
     mark = f"{variable}={value}".encode()
+    own_namespace = (PROC / "self/ns/pid").readlink()
     found = []
     for entry in PROC.iterdir():
         if not entry.name.isdigit() or int(entry.name) == os.getpid():
             continue
         try:
+            if (entry / "ns/pid").readlink() != own_namespace:
+                continue
             if mark not in (entry / "environ").read_bytes().split(b"\0"):
                 continue
             name = (entry / "comm").read_text().strip()
@@ -87,7 +93,8 @@ def end(processes: list[Process], patience: float) -> list[Process]:
     for sign in (None, signal.SIGTERM, signal.SIGKILL):
         for process in processes:
             if sign is not None and process.lives():
-                os.kill(process.pid, sign)
+                with suppress(ProcessLookupError, PermissionError):
+                    os.kill(process.pid, sign)
         deadline = time.monotonic() + patience
         while any(process.lives() for process in processes):
             if time.monotonic() > deadline:

@@ -138,7 +138,8 @@ def _close_failed_workflows(settings: Settings, engine: Engine) -> None:
 
 def _leave(_sign: int, _frame: FrameType | None) -> None:
     """Runs outlive their worker: the next one attaches to them. DBOS's own way out would wait for them."""
-    print("worker: told to stop; what runs goes on, the next worker attaches to it", flush=True)
+    # Not print: the signal may have come in the middle of one.
+    os.write(1, b"worker: told to stop; what runs goes on, the next worker attaches to it\n")
     os._exit(0)
 
 

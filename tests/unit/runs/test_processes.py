@@ -43,7 +43,7 @@ def test_a_living_process_lives_and_a_killed_one_does_not(sleeper: "subprocess.P
 
 def test_another_process_with_the_same_number_is_another_process() -> None:
     """The start time tells them apart."""
-    own = Process.current()
+    own = Process.of(os.getpid())
     assert own.lives()
     assert not Process(own.pid, own.started - 1).lives()
 
