@@ -3,6 +3,7 @@
 import datetime
 from decimal import Decimal
 
+from trytond.config import config
 from trytond.pool import Pool
 from trytond.transaction import Transaction
 
@@ -12,6 +13,7 @@ CHART = ("account", "account_template_root_en")
 def converge(wish: dict) -> list[str]:
     """Create what is missing; nothing that exists is overwritten, for the books are the customer's."""
     changed: list[str] = []
+    _language(changed)
     currency = _currency(wish, changed)
     company = _company(wish, currency, changed)
     with Transaction().set_context(company=company.id, companies=[company.id]):
@@ -20,6 +22,21 @@ def converge(wish: dict) -> list[str]:
         _payment_term(changed)
         _accounting_category(company, changed)
     return changed
+
+
+def _language(changed: list[str]) -> None:
+    """The language that new records and users start with, as Tryton's own initialisation sets it."""
+    code = config.get("database", "language")
+    languages = Pool().get("ir.lang")
+    (language,) = languages.search([("code", "=", code)])
+    if not language.translatable:
+        changed.append(f"language {code}")
+        languages.write([language], {"translatable": True})
+    settings = Pool().get("ir.configuration")(1)
+    if settings.language != code:
+        changed.append(f"default language {code}")
+        settings.language = code
+        settings.save()
 
 
 def company_id() -> int:

@@ -17,13 +17,6 @@ def activate(database: str, wanted: list[str], check: bool) -> list[str]:
         if not backend.Database(database).test():
             backend.Database(database).init()
         pool.init(update=missing, lang=[language], activatedeps=True)
-        with Transaction().start(database, 0):
-            pool.get("ir.module").update_list()
-            spoken = pool.get("ir.lang").search([("code", "=", language)])
-            pool.get("ir.lang").write(spoken, {"translatable": True})
-            settings = pool.get("ir.configuration")(1)
-            settings.language = language
-            settings.save()
     else:
         pool.init()
     return [f"module {name}" for name in missing]
