@@ -162,7 +162,8 @@ def test_the_balance_loads_nothing_heavy(amc: Amc) -> None:
         "try:\n"
         "    main()\n"
         "finally:\n"
-        "    print(*sorted({'dbos', 'ansible', 'ansible_runner', 'alembic', 'rich'} & set(sys.modules)), 'loaded')\n"
+        "    heavy = {'dbos', 'ansible', 'ansible_runner', 'alembic', 'rich'} & set(sys.modules)\n"
+        "    print(*sorted(heavy), 'loaded')\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False

@@ -182,6 +182,20 @@ def test_a_years_hours_expire_and_prepaid_ones_do_not(engine: Engine) -> None:
     assert (new.opening, new.granted, new.closing) == (2 * HOUR, 5 * HOUR, 7 * HOUR)
 
 
+def test_an_expired_lot_is_shown_only_while_something_is_held_in_it(engine: Engine) -> None:
+    """In January the old year's lot is gone from the balance, unless a hold of December is still open."""
+    january = datetime(2027, 1, 5, tzinfo=UTC)
+    hold(engine, "r")
+
+    def years() -> list[int | None]:
+        with reading(engine) as connection:
+            return [lot.year for lot in ledger.balance(connection, retainer(), january).lots]
+
+    assert years() == [2026, 2027]
+    settle(engine, "r", HOUR)
+    assert years() == [2027]
+
+
 def test_work_across_the_years_end_is_split_there(engine: Engine) -> None:
     """Held on 31 December, 30 minutes worked before midnight and 40 after: each year pays its own."""
     evening = datetime(2026, 12, 31, 23, 30, tzinfo=ZoneInfo("Asia/Dubai"))
@@ -247,13 +261,14 @@ def test_a_repeated_request_gives_the_same_answer_and_no_posting(engine: Engine)
         lambda engine: settle(engine, "r", 1201),
         lambda engine: buy(engine, 2 * HOUR),
         lambda engine: settle(engine, "unheld", 1200),
-        lambda engine: settle(engine, "r", 1200, contract=retainer(number="T-9")),
+        lambda engine: settle(engine, "open", 1200, contract=retainer(number="T-9")),
     ],
 )
 def test_a_key_that_comes_with_another_request_is_refused(engine: Engine, other) -> None:
     """A key stands for one request of one contract; the refusal changes nothing."""
     hold(engine, "r")
     settle(engine, "r", 1200)
+    hold(engine, "open")
     buy(engine, HOUR)
     before = available(engine)
     with pytest.raises(UsageError, match=r"already used|no hold"):
