@@ -14,7 +14,6 @@ from orchestrator import settings as settings_
 from orchestrator.errors import UsageError
 
 if TYPE_CHECKING:
-    from orchestrator.contracts.model import Contract
     from orchestrator.runs.store import Run
 
 app = typer.Typer(help="Runs: maintenance work, ordered, done and accounted for.", no_args_is_help=True)
@@ -40,7 +39,7 @@ def start(
     """Order a run: covered by the contract? hours held? then it is queued, and a worker does it."""
     from orchestrator.contracts.read import read_customer  # noqa: PLC0415
     from orchestrator.database.engine import connect  # noqa: PLC0415
-    from orchestrator.runs import following, lock, placing, worker  # noqa: PLC0415
+    from orchestrator.runs import following, lock, placing, view, worker  # noqa: PLC0415
     from orchestrator.runs.order import ENGINEER, Order  # noqa: PLC0415
 
     settings = settings_.read()
@@ -50,7 +49,7 @@ def start(
     order = Order(customer, activity, servers, ENGINEER, key or f"engineer-{secrets.token_hex(8)}", check)
     now = datetime.now(UTC)
     run, is_new = placing.place(engine, settings, contract, order, now=now, enqueue=worker.enqueue)
-    _say(_ordered(run, contract, now) if is_new else f"{run.id}: was ordered before under this key")
+    _say(view.ordered(run, contract, now) if is_new else f"{run.id}: was ordered before under this key")
     if run.is_open and wait:
         try:
             run = following.to_the_end(settings, engine, run.id, _say)
@@ -140,19 +139,6 @@ def _servers(settings: settings_.Settings, customer: str, wanted: list[str]) -> 
     if not known:
         raise UsageError(f"{customer} has no server in the group {MAINTAINED}", "add one to its hosts.yml")
     return tuple(name for name in known if not wanted or name in wanted)
-
-
-def _ordered(run: "Run", contract: "Contract", now: datetime) -> str:
-    from orchestrator.ledger.hours import show as hours  # noqa: PLC0415
-    from orchestrator.schedule.windows import is_open, next_opening  # noqa: PLC0415
-
-    words = f"{run.id}: covered by {run.clause} of {contract.number}, "
-    words += "free (check mode)" if run.check_mode else f"{hours(run.held or 0)} held"
-    if is_open(contract.maintenance_windows, contract.zone, now):
-        return words
-    opening = next_opening(contract.maintenance_windows, contract.zone, now)
-    when = f"{opening.astimezone(contract.zone):%A %Y-%m-%d %H:%M %Z}" if opening else "never"
-    return f"{words}\n{run.id}: outside the maintenance window, which opens next {when}; it goes on for now"
 
 
 def _print_run(settings: settings_.Settings, run: "Run", as_json: bool) -> None:

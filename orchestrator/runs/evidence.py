@@ -100,7 +100,10 @@ class Evidence:
         return found
 
     def unit_intervals(self) -> list[Interval]:
-        """When the servers' own units (`amc-<run>-<step>`) ran, from the reports."""
+        """When the servers' own units (`amc-<run>-<step>`) ran, from the reports.
+
+        A report's `unit` has `started` and `ended`, and in `attempts` those of each time it was started.
+        """
         units = [
             report["unit"]
             for reports in self.server_reports().values()
@@ -108,9 +111,10 @@ class Evidence:
             if isinstance(report.get("unit"), dict)
         ]
         return [
-            (_time(unit["started"]), _time(unit["ended"]))
+            (_time(ran["started"]), _time(ran["ended"]))
             for unit in units
-            if unit.get("started") and unit.get("ended")
+            for ran in [unit, *unit.get("attempts", [])]
+            if ran.get("started") and ran.get("ended")
         ]
 
     def seal(self) -> str:

@@ -3,11 +3,25 @@
 from datetime import datetime
 from typing import Any
 
+from orchestrator.contracts.model import Contract
+from orchestrator.ledger import hours
 from orchestrator.runs import lock, states, store
 from orchestrator.runs.attempts import Fate, fate
 from orchestrator.runs.evidence import Evidence, read_json, sha256
 from orchestrator.runs.store import Run
+from orchestrator.schedule import windows
 from orchestrator.settings import Settings
+
+
+def ordered(run: Run, contract: Contract, now: datetime) -> str:
+    """What the one who ordered it is told: the clause, what is held, and a window that is closed at `now`."""
+    words = f"{run.id}: covered by {run.clause} of {contract.number}, "
+    words += "free (check mode)" if run.check_mode else f"{hours.show(run.held or 0)} held"
+    if windows.is_open(contract.maintenance_windows, contract.zone, now):
+        return words
+    opening = windows.next_opening(contract.maintenance_windows, contract.zone, now)
+    when = f"{opening.astimezone(contract.zone):%A %Y-%m-%d %H:%M %Z}" if opening else "never"
+    return f"{words}\n{run.id}: outside the maintenance window, which opens next {when}; it goes on for now"
 
 
 def standing(settings: Settings, run: Run) -> tuple[str, str]:

@@ -127,13 +127,17 @@ def _follow(settings: Settings, engine: Engine, run: str) -> tuple[Event, str]:
 
 def _close_failed_workflows(settings: Settings, engine: Engine) -> None:
     """An open run whose workflow has ended or is missing would hold its hours for ever: settle it here."""
-    for run in store.open_runs(engine):
-        found = DBOS.list_workflows(workflow_ids=[run.id], load_input=False, load_output=False)
-        status = found[0].status if found else "missing"
+    runs = [run.id for run in store.open_runs(engine)]
+    if not runs:
+        return
+    found = DBOS.list_workflows(workflow_ids=runs, load_input=False, load_output=False)
+    statuses = {workflow.workflow_id: workflow.status for workflow in found}
+    for run in runs:
+        status = statuses.get(run, "MISSING")
         if status not in ("ENQUEUED", "DELAYED", "PENDING"):
             # The row may have been settled since it was read.
             words = f"its workflow is {status.lower()}"
-            outcome.settle(settings, engine, run.id, Event.FAIL, words, now=datetime.now(UTC))
+            outcome.settle(settings, engine, run, Event.FAIL, words, now=datetime.now(UTC))
 
 
 def _leave(_sign: int, _frame: FrameType | None) -> None:

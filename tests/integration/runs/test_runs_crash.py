@@ -1,8 +1,8 @@
 """Never twice, never lost: what `kill -9` at each place leaves, and what the next command makes of it."""
 
-import json
 from datetime import UTC, datetime
 
+from orchestrator.runs.evidence import write_json
 from orchestrator.runs.processes import boot_id, carrying, host_id
 
 from .conftest import House
@@ -21,6 +21,12 @@ def move_and_die(connection, run, event, words, **facts):
     return state if event == "start" else die()
 store.move = move_and_die
 """
+
+
+def claim(house: House, run: str, number: int = 1, **other: str) -> None:
+    """What a worker leaves that claimed an attempt and is gone."""
+    left = {"host": host_id(), "boot": boot_id(), "worker": 1, "at": datetime.now(UTC).isoformat()} | other
+    write_json(house.home / "runs" / run / f"attempt-{number}" / "claim.json", left)
 
 
 def test_a_killed_worker_loses_nothing_and_the_playbook_runs_once(house: House) -> None:
@@ -104,10 +110,7 @@ def test_a_rebooted_machine_goes_on_with_the_next_attempt(house: House) -> None:
     """After a reboot every process of before is gone, also one whose number is taken again."""
     house.go()
     run = house.order()
-    claim = {"host": host_id(), "boot": "another boot", "worker": 1, "at": datetime.now(UTC).isoformat()}
-    attempt = house.home / "runs" / run / "attempt-1"
-    attempt.mkdir(parents=True)
-    (attempt / "claim.json").write_text(json.dumps(claim))
+    claim(house, run, boot="another boot")
     house.finish()
     found = house.show(run)
     assert [each["fate"] for each in found["attempts"]] == ["dead", "finished"]
@@ -117,10 +120,19 @@ def test_a_rebooted_machine_goes_on_with_the_next_attempt(house: House) -> None:
 def test_a_claim_of_another_host_is_left_alone(house: House) -> None:
     """Its processes can't be seen from here, so nobody knows whether they live."""
     run = house.order()
-    claim = {"host": "another host", "boot": boot_id(), "worker": 1, "at": datetime.now(UTC).isoformat()}
-    attempt = house.home / "runs" / run / "attempt-1"
-    attempt.mkdir(parents=True)
-    (attempt / "claim.json").write_text(json.dumps(claim))
+    claim(house, run, host="another host")
     house.finish()
     assert (house.standing(run), house.marks()) == ("unknown", [])
     assert house.account()["held"] == 0
+
+
+def test_the_attempts_are_bounded(house: House) -> None:
+    """Three that died are a failure for a person, not a loop; nothing ran, so nothing is charged."""
+    run = house.order()
+    for number in (1, 2, 3):
+        claim(house, run, number, boot=f"boot {number}")
+    house.finish()
+    found = house.show(run)
+    assert (found["state"], len(found["attempts"]), house.marks()) == ("failed", 3, [])
+    assert "all of 3 attempts died" in found["words"]
+    assert house.postings(run) == ["hold", "void"]

@@ -162,17 +162,18 @@ def test_without_hours_it_is_refused_until_some_are_bought(house: House) -> None
     """Exit 5 with the balance and what to buy; the key is free again; the hold was rolled back."""
     contract = house.folder / "repository/inventories/acme/group_vars/all/contract.yml"
     contract.write_text(contract.read_text().replace("per_calendar_year: 60", "per_calendar_year: 1"))
-    house.go()
-    house.json(*PATCH, "--wait")
+    first = house.order("first")
     said = house.refusal(*PATCH, "--key", "night", exit_code=5)
     assert "0:15 are available" in said
     assert "buy at least 0:30" in said
-    assert house.account() == {"available": 900, "held": 0, "used": HELD}
-    assert house.json("run", "list")[0]["state"] == "refused"
+    assert house.account() == {"available": 900, "held": HELD, "used": 0}
+    refused, queued = house.json("run", "list")
+    assert (refused["state"], refused["exit_code"], queued["id"]) == ("refused", 5, first)
+    assert "buy at least 0:30" in refused["words"]
 
     house.json("hours", "buy", "--customer", "acme", "--hours", "0:30", "--note", "invoice 7")
-    assert house.json(*PATCH, "--key", "night", "--wait")["state"] == "done"
-    assert house.account() == {"available": 0, "held": 0, "used": 2 * HELD}
+    assert house.standing(house.order("night")) == "queued"
+    assert house.account() == {"available": 0, "held": 2 * HELD, "used": 0}
 
 
 def test_a_workflow_that_ends_without_its_run_leaves_no_hold(house: House) -> None:
@@ -192,6 +193,7 @@ def test_a_worker_that_is_told_to_stop_leaves_the_run_to_the_next(house: House) 
     engineer = house.start(*PATCH, "--wait", "--key", "night")
     house.until_marked()
     (run,) = house.json("run", "list")
+    log = house.start("run", "log", run["id"], "--follow")
     worker = house.worker()
     asked = time.monotonic()
     os.kill(worker.pid, signal.SIGTERM)
@@ -199,4 +201,6 @@ def test_a_worker_that_is_told_to_stop_leaves_the_run_to_the_next(house: House) 
     assert time.monotonic() - asked < 5
     house.go()
     assert engineer.wait(timeout=60) == 0
+    assert log.wait(timeout=60) == 0
+    assert "PLAY RECAP" in (house.folder / "background.log").read_text()
     assert (house.standing(run["id"]), house.marks()) == ("done", [f"{run['id']} 1"])

@@ -43,14 +43,17 @@ def test_a_claim_can_be_made_once(tmp_path: Path) -> None:
 
 
 def test_the_servers_unit_times_are_found(tmp_path: Path) -> None:
-    """Reports without a unit, or whose unit has not ended, say nothing about effort."""
+    """Every attempt of a unit counts; a report without a unit, or whose unit has not ended, says nothing."""
     evidence = Evidence(tmp_path)
     times = {"started": "2026-11-24T12:00:00+04:00", "ended": "2026-11-24T08:05:00+00:00"}
     write_json(evidence.reports / "erp1" / "patch.json", {"unit": times})
     write_json(evidence.reports / "erp1" / "check.json", {"check": {}})
     write_json(evidence.reports / "erp2" / "patch.json", {"unit": times | {"ended": None}})
-    moments = datetime(2026, 11, 24, 8, tzinfo=UTC), datetime(2026, 11, 24, 8, 5, tzinfo=UTC)
-    assert evidence.unit_intervals() == [moments]
+    first = {"started": "2026-11-24T07:00:00+00:00", "ended": "2026-11-24T07:01:00+00:00"}
+    write_json(evidence.reports / "erp3" / "patch.json", {"unit": times | {"attempts": [first, times]}})
+    early = datetime(2026, 11, 24, 7, tzinfo=UTC), datetime(2026, 11, 24, 7, 1, tzinfo=UTC)
+    late = datetime(2026, 11, 24, 8, tzinfo=UTC), datetime(2026, 11, 24, 8, 5, tzinfo=UTC)
+    assert evidence.unit_intervals() == [late, late, early, late]
 
 
 @pytest.mark.parametrize(
