@@ -1,0 +1,98 @@
+"""The saved layer with M EMS deployed: a server started from it answers business calls within seconds.
+
+    python molecule/lab/mems_layer.py
+
+Prints the layer's key, for `amc lab up --server mems1 --layer KEY`; builds the layer where there is none yet, by
+playbooks/deploy.yml. It belongs to the server name mems1, whose certificate it holds. What was made for it (CA,
+passwords) lies in the server at SECRETS: copy it to your AMC_SECRETS_DIR to run playbooks against such a server.
+The key follows the content of the roles, so a changed role has a new layer.
+"""
+
+import hashlib
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from lab import Lab, LabError
+from lab.locks import file_lock
+from orchestrator import settings
+
+REPOSITORY = Path(__file__).parents[2]
+SOURCES = ("ansible.cfg", "playbooks/deploy.yml", "roles/base", "roles/mems", "roles/mems_tryton", "molecule/lab")
+INVENTORY = REPOSITORY / "molecule/lab/mems_inventory.yml"
+SERVER = "mems1"
+SECRETS = "/var/lib/amc/layer-secrets"
+BUILD_SECONDS = 900
+
+
+def key() -> str:
+    """Name of the layer for the roles as they are now."""
+    digest = hashlib.sha256()
+    for source in SOURCES:
+        top = REPOSITORY / source
+        for path in [top] if top.is_file() else sorted(top.rglob("*")):
+            if path.is_file() and "__pycache__" not in path.parts:
+                digest.update(f"{path.relative_to(REPOSITORY)}\0".encode() + path.read_bytes() + b"\0")
+    return f"mems-{digest.hexdigest()[:12]}"
+
+
+def ensure(cache: Path) -> str:
+    """The layer's key; the layer exists afterwards. Progress on stderr. LabError when it can't be built."""
+    wanted = key()
+    if _lab(cache).has_layer(wanted):
+        return wanted
+    cache.mkdir(parents=True, exist_ok=True)
+    with file_lock(cache / "mems-layer.lock", "another command to finish building the M EMS layer", BUILD_SECONDS):
+        lab = _lab(cache)
+        if not lab.has_layer(wanted):
+            started = time.monotonic()
+            lab.down()  # what a killed build left
+            try:
+                _build(lab, wanted)
+            finally:
+                lab.down()
+            _say(f"layer {wanted}: built in {time.monotonic() - started:.0f} s")
+    return wanted
+
+
+def _lab(cache: Path) -> Lab:
+    return Lab(cache / "mems-layer", cache, say=_say)
+
+
+def _build(lab: Lab, wanted: str) -> None:
+    lab.up([SERVER])
+    secrets = lab.home / "secrets"
+    command = [Path(sys.executable).parent / "ansible-playbook", "-i", INVENTORY, "playbooks/deploy.yml"]
+    environment = {
+        **os.environ,
+        "ANSIBLE_CONFIG": str(REPOSITORY / "ansible.cfg"),
+        "ANSIBLE_SSH_COMMON_ARGS": f"-F {lab.ssh_config}",
+        "AMC_SECRETS_DIR": str(secrets),
+    }
+    _say(f"layer {wanted}: deploying M EMS (once per change of the roles)")
+    log = lab.home / "deploy.log"
+    with log.open("w") as output:
+        done = subprocess.run(
+            command, cwd=REPOSITORY, env=environment, stdout=output, stderr=output, timeout=BUILD_SECONDS, check=False
+        )
+    if done.returncode != 0:
+        raise LabError(f"M EMS could not be deployed for layer {wanted}\n{log.read_text()[-4000:]}", "mend the roles")
+    keep = f"sudo mkdir -p -m 700 {SECRETS} && sudo tar -C {SECRETS} -x && sync"
+    packed = subprocess.run(["tar", "-C", secrets, "-c", "."], capture_output=True, check=True).stdout
+    subprocess.run(["ssh", "-F", lab.ssh_config, SERVER, keep], input=packed, timeout=60, check=True)
+    lab.save_layer(SERVER, wanted)
+    for path in (log, *sorted(secrets.rglob("*"), reverse=True), secrets):
+        path.rmdir() if path.is_dir() else path.unlink()
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    try:
+        print(ensure(settings.read().cache))
+    except LabError as error:
+        sys.exit(f"mems_layer: {error}")
