@@ -70,17 +70,25 @@ def test_a_second_initialisation_does_nothing(empty_database_url: str) -> None:
     assert creation.initialise(empty_database_url) == []
 
 
-def test_two_initialisations_at_once_are_one(empty_database_url: str) -> None:
+def test_four_initialisations_at_once_are_one(empty_database_url: str) -> None:
     """Four processes start together: all succeed, and exactly one brings the schema up."""
     program = (
-        "import sys; from orchestrator.database.creation import initialise; print(initialise(sys.argv[1]))"
+        "import sys\n"
+        "from orchestrator.database.creation import initialise\n"
+        "print('ready', flush=True)\n"
+        "sys.stdin.readline()\n"
+        "print(initialise(sys.argv[1]))\n"
     )
-    racers = [
-        subprocess.Popen(
-            [sys.executable, "-c", program, empty_database_url], stdout=subprocess.PIPE, text=True
-        )
-        for _ in range(4)
-    ]
+    words = [sys.executable, "-c", program, empty_database_url]
+    pipe = subprocess.PIPE
+    racers = [subprocess.Popen(words, stdin=pipe, stdout=pipe, text=True) for _ in range(4)]
+    for racer in racers:
+        assert racer.stdout is not None
+        assert racer.stdout.readline() == "ready\n"
+    for racer in racers:
+        assert racer.stdin is not None
+        racer.stdin.write("go\n")
+        racer.stdin.flush()
     outputs = [racer.communicate(timeout=60)[0] for racer in racers]
     assert [racer.returncode for racer in racers] == [0] * 4
     assert sum("brought the schema" in output for output in outputs) == 1

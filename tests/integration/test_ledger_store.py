@@ -12,10 +12,11 @@ from sqlalchemy.exc import DBAPIError
 
 from orchestrator.contracts.activities import Charge, WhenUsedUp
 from orchestrator.database.engine import connect, reading
-from orchestrator.errors import HoursInsufficient, UsageError
+from orchestrator.errors import AmcError, HoursInsufficient, UsageError
 from orchestrator.ledger import reading as ledger
-from orchestrator.ledger import store
-from orchestrator.ledger.postings import Posting
+from orchestrator.ledger import rules, store
+from orchestrator.ledger.postings import Kind, Posting, append, lots_of
+from orchestrator.ledger.rules import Part
 from orchestrator.ledger.store import Hold, Settlement
 from orchestrator.ledger.tables import chains, entries, lots, postings
 from tests.unit.ledger.agreements import comprehensive, retainer, terms
@@ -352,6 +353,19 @@ def test_the_database_refuses_to_change_what_was_posted(engine: Engine, table, v
     hold(engine, "r")
     with engine.begin() as connection, pytest.raises(DBAPIError, match="append-only"):
         connection.exec_driver_sql(verb.format(table.name))
+
+
+def test_a_lot_moves_only_while_enough_is_available(engine: Engine) -> None:
+    """A posting made on an old view of its lot, six hours of five, is turned away and posts nothing."""
+    hold(engine, "r")
+    with engine.connect() as connection:
+        before = rows(connection)
+        among = lots_of(connection, "T-1")
+        moves = rules.held([Part(next(iter(among)), 6 * HOUR)], 2026)
+        stale = Posting(Kind.HOLD, "hold:s", "", 1, NOW, 6 * HOUR, planned_at=NOW)
+        with pytest.raises(AmcError, match="try again"):
+            append(connection, "T-1", stale, moves, among)
+        assert rows(connection) == before
 
 
 def test_the_database_refuses_a_lot_below_zero_and_a_second_closing(engine: Engine) -> None:
