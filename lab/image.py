@@ -16,7 +16,7 @@ from lab import host as host_settings
 from lab.host import SUITE, Host
 from lab.locks import file_lock
 from lab.pruning import mark_used, prune
-from lab.waiting import TIED, run
+from lab.waiting import run
 
 PACKAGES = [
     "systemd",
@@ -150,7 +150,7 @@ def _build(images: Path, key: str, host: Host) -> None:
         options = [f"--include={','.join(PACKAGES)}", f"--architectures={host.architecture}"]
         options += ["--dpkgopt=force-unsafe-io", '--aptopt=Acquire::Languages "none"']
         options += [f"--aptopt={line.rstrip(';')}" for line in host.acquire]
-        command = [*TIED, "unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
+        command = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
         command += ["sh", "-c", BUILD, "build", str(work / "work"), str(work / "root"), str(work / "stage")]
         command += [host.mirror, "yes" if _available_memory() > MEMORY_FOR_BUILD else "no", *options]
         environment = {**os.environ, "TMPDIR": "/tmp", "LANG": "C.UTF-8"}

@@ -14,7 +14,7 @@ from lab.errors import LabError
 from lab.image import USER
 from lab.locks import file_lock
 from lab.pruning import mark_used
-from lab.waiting import TIED, run
+from lab.waiting import run
 
 SAVE_SECONDS = 300
 
@@ -80,7 +80,7 @@ def save(cache: Path, image: str, key: str, upper: Path, on: str | None) -> None
         if target.exists():
             return
         work = Path(tempfile.mkdtemp(prefix="saving-", dir=target.parent))
-        run([*TIED, "cp", "-a", upper, work / "tree"], f"copying layer {key}", SAVE_SECONDS)
+        run(["cp", "-a", upper, work / "tree"], f"copying layer {key}", SAVE_SECONDS)
         for name in IDENTITY:
             (work / "tree" / name).unlink(missing_ok=True)
         (work / "below.json").write_text(json.dumps(below))

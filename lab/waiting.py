@@ -1,5 +1,6 @@
 """Commands and waits: each has a deadline on the wall clock and says what it waited for."""
 
+import shutil
 import subprocess
 import threading
 import time
@@ -12,7 +13,7 @@ from lab.errors import LabError, MachineLacks
 T = TypeVar("T")
 
 TIED = ("setpriv", "--pdeathsig", "KILL")
-"""Put before a long command: it dies with the thread that started it, also when that is killed."""
+"""Before every command: it dies with us, by kill -9 too. An orphaned `rm` could meet the next lab's files."""
 
 
 class Stopped(LabError):
@@ -46,9 +47,13 @@ def run(
     environment: Mapping[str, str] | None = None,
 ) -> str:
     """Standard output of `command`; LabError with its last words when it fails or takes too long."""
+    if shutil.which(command[0]) is None:
+        raise MachineLacks(
+            f"{what}: the program {command[0]} is not installed", "amc lab doctor names the packages"
+        )
     try:
         done = subprocess.run(
-            [str(word) for word in command],
+            [*TIED, *(str(word) for word in command)],
             input=text_in,
             stdin=subprocess.DEVNULL if text_in is None else None,
             capture_output=True,
@@ -58,10 +63,6 @@ def run(
             env=environment,
             check=False,
         )
-    except FileNotFoundError as error:
-        raise MachineLacks(
-            f"{what}: the program {error.filename} is not installed", "amc lab doctor names the packages"
-        ) from error
     except subprocess.TimeoutExpired as error:
         raise LabError(f"{what}: waited {seconds:.0f} s for `{command[0]}`") from error
     if done.returncode != 0:

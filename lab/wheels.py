@@ -14,7 +14,7 @@ from pathlib import Path
 from lab.errors import LabError, MachineLacks
 from lab.host import SUITE
 from lab.locks import file_lock
-from lab.waiting import TIED, run
+from lab.waiting import run
 
 PYTHON_OF_SUITE = {"bookworm": "3.11"}
 DOWNLOAD_SECONDS = 600
@@ -50,7 +50,7 @@ def _download(house: Path, requirements: Path) -> None:
             f"--python-version={PYTHON_OF_SUITE[SUITE]}",
         ]
         pip += ["--find-links", str(house), "--dest", str(work), "--requirement", str(requirements)]
-        run([*TIED, *pip], f"downloading the wheels of {requirements}", DOWNLOAD_SECONDS)
+        run(pip, f"downloading the wheels of {requirements}", DOWNLOAD_SECONDS)
         for wheel in work.iterdir():
             wheel.rename(house / wheel.name)
     finally:

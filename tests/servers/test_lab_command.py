@@ -1,0 +1,95 @@
+"""`amc lab` as a user types it."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from lab import Lab
+
+
+@pytest.fixture(scope="module")
+def amc(amc_home: Path):
+    """Run `amc` with the session's home."""
+
+    def run(*words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [Path(sys.executable).with_name("amc"), *words],
+            env={**os.environ, "AMC_HOME": str(amc_home)},
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+
+    return run
+
+
+def test_the_inventory_is_made_real(lab: Lab, amc) -> None:
+    """`up --customer acme` makes the server that its hosts.yml declares; status, ssh and env reach it."""
+    made = amc("lab", "up", "--customer", "acme")
+    assert made.returncode == 0, made.stderr
+    assert made.stdout.startswith("acme-erp1  ")
+    assert " s] acme-erp1: running at " in made.stderr
+    status = json.loads(amc("lab", "status", "--json").stdout)
+    shown = next(each for each in status if each["name"] == "acme-erp1")
+    assert shown["state"] == "running"
+    assert amc("lab", "ssh", "acme-erp1", "--", "hostname").stdout == "acme-erp1\n"
+    exported = f"{amc('lab', 'env').stdout}\nssh $ANSIBLE_SSH_COMMON_ARGS acme-erp1 hostname"
+    by_hand = subprocess.run(["sh", "-c", exported], capture_output=True, text=True, timeout=60, check=True)
+    assert by_hand.stdout == "acme-erp1\n"
+    assert amc("lab", "destroy", "acme-erp1").returncode == 0
+    assert "acme-erp1" not in amc("lab", "status").stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["up", "--customer", "acme", "--server", "nobody"], 2, "no such lab server: nobody"),
+        (["up", "--customer", "nobody"], 3, "there is no such file"),
+        (["up", "--server", "Not A Name"], 8, "is no name for a server"),
+        (["ssh", "nobody"], 2, "has no server 'nobody'"),
+    ],
+)
+def test_mistakes_are_said_in_words(amc, words: list[str], code: int, said: str) -> None:
+    """Each with its exit code and what to do, no traceback."""
+    done = amc("lab", *words)
+    assert done.returncode == code, done.stderr
+    assert said in done.stderr
+    assert "mend:" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_without_root_it_says_so(tmp_path: Path) -> None:
+    """In a user namespace that maps nobody we are not root: exit 3, what lacks and what to do."""
+    for words in (["up", "--server", "x"], ["doctor"]):
+        done = subprocess.run(
+            ["unshare", "--user", Path(sys.executable).with_name("amc"), "lab", *words],
+            env={**os.environ, "AMC_HOME": str(tmp_path), "AMC_CACHE": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 3, done.stderr
+        assert "this is not root" in done.stdout + done.stderr
+        assert "sudo" in done.stdout + done.stderr
+
+
+def test_the_doctor_finds_this_machine_fit(amc) -> None:
+    """Every trial works here; in JSON each finding has its words."""
+    done = amc("lab", "doctor", "--json")
+    findings = json.loads(done.stdout)
+    assert done.returncode == 0, findings
+    assert {each["what"] for each in findings} >= {
+        "root",
+        "programs",
+        "namespaces",
+        "overlay",
+        "cgroups",
+        "network",
+    }
+    assert all(each["ok"] and each["words"] for each in findings)
