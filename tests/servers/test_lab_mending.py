@@ -12,6 +12,7 @@ from lab import Lab, LabError, cgroups, leftovers
 
 UP = """
 import sys
+from pathlib import Path
 from lab import Lab
 Lab(Path(sys.argv[1]), Path(sys.argv[2])).up(["victim"])
 """
@@ -56,7 +57,8 @@ def test_ctrl_c_during_up_ends_it_at_once(own_lab: Lab) -> None:
     )
     time.sleep(1)
     controller.send_signal(signal.SIGINT)
-    controller.communicate(timeout=12)
+    said = controller.communicate(timeout=12)[1]
+    assert b"KeyboardInterrupt" in said
     assert controller.returncode != 0
 
 
