@@ -102,7 +102,11 @@ class Guest:
     def make(self) -> None:
         """The folder of a new server; what an interrupted attempt left is removed first."""
         self.remove()
-        self.folder.mkdir(parents=True)
+        self.folder.parent.mkdir(parents=True, exist_ok=True)
+        self.folder.parent.chmod(
+            0o700
+        )  # old programs that run as root lie in it: nothing for the host's users
+        self.folder.mkdir()
         for part in ("upper", "work", "root"):
             (self.folder / part).mkdir(mode=0o755)
         run(

@@ -74,6 +74,7 @@ def save(cache: Path, image: str, key: str, upper: Path, on: str | None) -> None
     if on is not None:
         below = [on, *json.loads((folder(cache, image, on) / "below.json").read_text())]
     target.parent.mkdir(parents=True, exist_ok=True)
+    (cache / "layers").chmod(0o700)
     with file_lock(target.parent / "lock", "another command to save a layer", SAVE_SECONDS, _silent):
         for stale in target.parent.glob("saving-*"):
             run(["rm", "-rf", "--one-file-system", stale], "removing a copy that was interrupted", 120)
