@@ -16,10 +16,11 @@ from lab.guest import Guest
 from lab.locks import file_lock
 from lab.mounts import remove_machine_folders, unmount
 from lab.names import SERVER_NAME, Names
+from lab.pruning import prune
 from lab.records import Entry, Records
 from lab.waiting import Stopped, run
 
-BELONGINGS = ("servers", "ssh_config", "known_hosts", "id_ed25519*", ".*.new", "lab.json", "lock")
+BELONGINGS = ("servers", "ssh_config", "known_hosts", "id_ed25519*", ".*.new*", "lab.json", "lock")
 """What a lab keeps in its home; the lock goes last."""
 REPOSITORY = Path(__file__).parent.parent
 LOCK_SECONDS = 1200
@@ -29,7 +30,7 @@ GRACE_SECONDS = 20
 
 @dataclass(frozen=True)
 class Server:
-    """A server as it is now. `state`: running, stopped, broken (its parts don't fit together) or absent."""
+    """A server as it is now. `state`: one of `Guest.state`."""
 
     name: str
     address: str
@@ -122,13 +123,17 @@ class Lab:
             guest.halt()
             layers.save(self.cache, entry.image, key, guest.folder / "upper", entry.layer)
             self._progress(f"layer {key}: saved from {name}")
+            prune(self.cache, time.time(), self._progress)
             if ran:
                 self._bring_up(remembered, guest)
 
     def down(self) -> None:
         """Remove the whole lab: servers, files, links, mounts, cgroups, rules. Needs no records."""
         with self._locked():
-            remembered = records.read(self._records)
+            try:
+                remembered = records.read(self._records)
+            except LabError:
+                remembered = Records()
             guests = [self._guest(remembered, name) for name in remembered.servers]
             self._in_parallel(Guest.halt, guests)
             self._sweep(keep=set())
@@ -175,7 +180,7 @@ class Lab:
             remembered.servers[name] = Entry(number, key, layer)
         wheels.ensure(self.cache, sorted(REPOSITORY.glob("roles/*/files/requirements*.txt")), self._progress)
         remembered.network = network.ensure(self.names, remembered.network)
-        self._sweep(keep={entry.number for entry in remembered.servers.values()})
+        self._sweep(keep={entry.number for name, entry in remembered.servers.items() if name not in new})
         for name in names:
             guest = self._guest(remembered, name)
             if name in new or not guest.exists():
@@ -198,11 +203,7 @@ class Lab:
         self.home.mkdir(parents=True, exist_ok=True)
         records.write(self._records, remembered)
         if not (self.home / "id_ed25519").exists():
-            key = self.home / "id_ed25519"
-            run(
-                ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", self.names.lab, "-f", key],
-                "the lab's key",
-            )
+            self._make_key()
         guests = [self._guest(remembered, name) for name in sorted(remembered.servers)]
         known = [
             f"{guest.name},{guest.address} {(guest.folder / 'host_key.pub').read_text().strip()}"
@@ -212,6 +213,17 @@ class Lab:
         records.replace(self.home / "known_hosts", "".join(f"{line}\n" for line in known))
         addresses = [(guest.name, str(guest.address)) for guest in guests]
         records.replace(self.ssh_config, records.ssh_config(self.home, image.USER, addresses))
+
+    def _make_key(self) -> None:
+        """The lab's key, private part last: who finds that finds both."""
+        beside = self.home / ".id_ed25519.new"
+        beside.unlink(missing_ok=True)
+        run(
+            ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", self.names.lab, "-f", beside],
+            "the lab's key",
+        )
+        beside.with_name(".id_ed25519.new.pub").replace(self.home / "id_ed25519.pub")
+        beside.replace(self.home / "id_ed25519")
 
     def _known(self, remembered: Records, name: str) -> Records:
         if name not in remembered.servers:

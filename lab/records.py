@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass, field
 from ipaddress import IPv4Network
 from pathlib import Path
 
+from lab.errors import LabError
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -25,12 +27,17 @@ class Records:
 
 
 def read(path: Path) -> Records:
-    """The records; empty ones when there are none."""
+    """The records; empty ones when there are none, LabError when they can't be understood."""
     if not path.exists():
         return Records()
-    data = json.loads(path.read_text())
-    network = IPv4Network(data["network"]) if data["network"] else None
-    return Records(network, {name: Entry(**entry) for name, entry in data["servers"].items()})
+    try:
+        data = json.loads(path.read_text())
+        network = IPv4Network(data["network"]) if data["network"] else None
+        return Records(network, {name: Entry(**entry) for name, entry in data["servers"].items()})
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise LabError(
+            f"{path} cannot be understood: {error}", "amc lab down removes the lab, also without it"
+        ) from error
 
 
 def write(path: Path, records: Records) -> None:

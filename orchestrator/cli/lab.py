@@ -117,6 +117,8 @@ def _lab() -> Iterator["Lab"]:
         raise MachineUnfit(error.message, error.mend) from error
     except LabError as error:
         raise NeedsPerson(error.message, error.mend) from error
+    except OSError as error:
+        raise NeedsPerson(str(error), "amc lab doctor examines this machine") from error
 
 
 def _names(customers: list[str] | None, servers: list[str] | None) -> list[str]:

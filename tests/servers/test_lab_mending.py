@@ -63,7 +63,7 @@ def test_ctrl_c_during_up_ends_it_at_once(own_lab: Lab) -> None:
 
 
 def test_down_needs_no_records(own_lab: Lab) -> None:
-    """With the lab's records deleted, everything is found by name; `down` brings every count to nothing."""
+    """With the lab's records torn, everything is found by name; `down` brings every count to nothing."""
     own_lab.up(["victim", "other"])
     assert set(leftovers(own_lab.names.lab)) == {
         "processes",
@@ -73,7 +73,9 @@ def test_down_needs_no_records(own_lab: Lab) -> None:
         "tables",
         "folders",
     }
-    (own_lab.home / "lab.json").unlink()
+    (own_lab.home / "lab.json").write_text("{ torn")
+    with pytest.raises(LabError, match="cannot be understood"):
+        own_lab.status()
     own_lab.down()
     assert leftovers(own_lab.names.lab) == {}
     assert not own_lab.home.exists()
