@@ -17,9 +17,14 @@ Lab(Path(sys.argv[1]), Path(sys.argv[2]), say=print).up(["twin"])
 
 def test_two_labs_made_at_once_do_not_clash(lab: Lab, own_lab: Lab, shell) -> None:
     """The same server name in two labs: different networks, each with its ssh_config; one stays alone."""
+    own_lab.synced = True
     with ThreadPoolExecutor(2) as pool:
         here, there = pool.map(lambda each: each.up(["twin"])[0], (lab, own_lab))
     assert here.address.rsplit(".", 1)[0] != there.address.rsplit(".", 1)[0]
+    mounts = Path("/proc/self/mounts").read_text().splitlines()
+    volatile = {line.split(" ")[1]: "volatile" in line for line in mounts if "/twin/root " in line}
+    assert volatile[str(lab.home / "servers/twin/root")]
+    assert not volatile[str(own_lab.home / "servers/twin/root")]
     shell(lab, "twin", "echo session > ~/whose")
     shell(own_lab, "twin", "echo own > ~/whose")
     assert shell(lab, "twin", "cat ~/whose") == "session"
