@@ -2,9 +2,9 @@
 
     python molecule/lab/mems_layer.py
 
-Prints the layer's key, for `amc lab up --server mems1 --layer KEY`; builds the layer where there is none yet, by
-playbooks/deploy.yml. It belongs to the server name mems1, whose certificate it holds. What was made for it (CA,
-passwords) lies in the server at SECRETS: copy it to your AMC_SECRETS_DIR to run playbooks against such a server.
+Prints the layer's key, for `amc lab up --server mems1 --layer KEY`; builds the layer where there is none yet,
+by playbooks/deploy.yml. It belongs to the server name mems1, whose certificate it holds. What was made for it
+(CA, passwords) lies in the server at SECRETS: copy it to your AMC_SECRETS_DIR to run playbooks against it.
 The key follows the content of the roles, so a changed role has a new layer.
 """
 
@@ -20,7 +20,14 @@ from lab.locks import file_lock
 from orchestrator import settings
 
 REPOSITORY = Path(__file__).parents[2]
-SOURCES = ("ansible.cfg", "playbooks/deploy.yml", "roles/base", "roles/mems", "roles/mems_tryton", "molecule/lab")
+SOURCES = (
+    "ansible.cfg",
+    "playbooks/deploy.yml",
+    "roles/base",
+    "roles/mems",
+    "roles/mems_tryton",
+    "molecule/lab",
+)
 INVENTORY = REPOSITORY / "molecule/lab/mems_inventory.yml"
 SERVER = "mems1"
 SECRETS = "/var/lib/amc/layer-secrets"
@@ -44,7 +51,8 @@ def ensure(cache: Path) -> str:
     if _lab(cache).has_layer(wanted):
         return wanted
     cache.mkdir(parents=True, exist_ok=True)
-    with file_lock(cache / "mems-layer.lock", "another command to finish building the M EMS layer", BUILD_SECONDS):
+    what = "another command to finish building the M EMS layer"
+    with file_lock(cache / "mems-layer.lock", what, BUILD_SECONDS, _say):
         lab = _lab(cache)
         if not lab.has_layer(wanted):
             started = time.monotonic()
@@ -75,10 +83,18 @@ def _build(lab: Lab, wanted: str) -> None:
     log = lab.home / "deploy.log"
     with log.open("w") as output:
         done = subprocess.run(
-            command, cwd=REPOSITORY, env=environment, stdout=output, stderr=output, timeout=BUILD_SECONDS, check=False
+            command,
+            cwd=REPOSITORY,
+            env=environment,
+            stdout=output,
+            stderr=output,
+            timeout=BUILD_SECONDS,
+            check=False,
         )
     if done.returncode != 0:
-        raise LabError(f"M EMS could not be deployed for layer {wanted}\n{log.read_text()[-4000:]}", "mend the roles")
+        raise LabError(
+            f"M EMS could not be deployed for layer {wanted}\n{log.read_text()[-4000:]}", "mend the roles"
+        )
     keep = f"sudo mkdir -p -m 700 {SECRETS} && sudo tar -C {SECRETS} -x && sync"
     packed = subprocess.run(["tar", "-C", secrets, "-c", "."], capture_output=True, check=True).stdout
     subprocess.run(["ssh", "-F", lab.ssh_config, SERVER, keep], input=packed, timeout=60, check=True)

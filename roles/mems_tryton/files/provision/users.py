@@ -1,13 +1,14 @@
 """The two users that this suite knows: Tryton's admin, and the one that the executable `check` logs in as."""
 
 from books import company_id
+from trytond.model import ModelSQL
 from trytond.pool import Pool
 from trytond.transaction import Transaction, inactive_records
 
 CHECK_LOGIN = "mems_check"
 CHECK_GROUP = "M EMS check"
-# What `check` reads and not everybody may: Tryton lets every user read what no rule names.
-READS = ("sale.sale",)
+# What `check` asks for. Its group may read these and nothing else, and change nothing.
+READS = ("party.party", "sale.sale")
 
 
 def converge(passwords: dict) -> list[str]:
@@ -59,24 +60,33 @@ def _group(changed: list[str]):
     else:
         changed.append(f"group {CHECK_GROUP}")
         (group,) = groups.create([{"name": CHECK_GROUP}])
-    accesses = Pool().get("ir.model.access")
-    for model in READS:
-        if not accesses.search([("group", "=", group.id), ("model.model", "=", model)]):
-            changed.append(f"right to read {model}")
-            (described,) = Pool().get("ir.model").search([("model", "=", model)])
-            accesses.create(
-                [
-                    {
-                        "model": described.id,
-                        "group": group.id,
-                        "perm_read": True,
-                        "perm_write": False,
-                        "perm_create": False,
-                        "perm_delete": False,
-                    }
-                ]
-            )
+    _rights(group, changed)
     return group
+
+
+def _rights(group, changed: list[str]) -> None:
+    """A rule for every model: where there is none, Tryton lets everybody do everything."""
+    accesses = Pool().get("ir.model.access")
+    known = {a.model.model: a for a in accesses.search([("group", "=", group.id)])}
+    stored = [name for name, model in Pool().iterobject() if issubclass(model, ModelSQL)]
+    ids = {m.model: m.id for m in Pool().get("ir.model").search([("model", "in", stored)])}
+    missing, wrong = [], []
+    for name in sorted(ids):
+        rights = {
+            "perm_read": name in READS,
+            "perm_write": False,
+            "perm_create": False,
+            "perm_delete": False,
+        }
+        if name not in known:
+            missing.append({"model": ids[name], "group": group.id, **rights})
+        elif any(getattr(known[name], right) != value for right, value in rights.items()):
+            wrong += [[known[name]], rights]
+    if missing or wrong:
+        changed.append(f"rights of group {CHECK_GROUP} on {len(missing) + len(wrong) // 2} models")
+        accesses.create(missing)
+        if wrong:
+            accesses.write(*wrong)
 
 
 def _has_password(user: int, password: str) -> bool:
