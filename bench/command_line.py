@@ -2,7 +2,7 @@
 
     .venv/bin/python bench/command_line.py [--runs 15]
 
-Works in a temporary home. Prints median and range of each command's wall time, and its ratio to Python's start.
+Works in a temporary home. Prints median and range of each command's time, and its ratio to Python's start.
 """
 
 import argparse
