@@ -200,6 +200,16 @@ def main() -> int:
     words.add_argument("--check-command", required=True)
     words.add_argument("--margin-mib", type=int, required=True)
     asked = words.parse_args()
+    if not re.fullmatch(r"[a-z0-9][a-z0-9-]*", asked.run):
+        print(
+            json.dumps(
+                {
+                    "refused": [f"{asked.run!r} is no run id: it is named by a-z, 0-9 and - only"],
+                    "pending": [],
+                }
+            )
+        )
+        return 0
     folder = RUNS / asked.run
     over = asked.run == BY_HAND and (folder / "patch.json").exists()
     if (folder / "apt.json").exists() and not over:

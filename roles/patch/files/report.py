@@ -69,7 +69,7 @@ def gather(asked: argparse.Namespace) -> dict[str, Any]:
     restarts = step.read(folder / "restart.json") or {}
     try:
         old = restart.on_old_files()
-    except FileNotFoundError:  # the apt step ended before it could install needrestart
+    except (FileNotFoundError, RuntimeError):  # the apt step ended before it could install needrestart
         old = {"services": [], "sessions": [], "kernel": []}
     return {
         "server": asked.server,

@@ -40,7 +40,7 @@ def on_old_files() -> dict[str, list[str]]:
     """Who runs on files that have been replaced, as needrestart sees it; see parse_needrestart."""
     done = subprocess.run(["needrestart", "-b", "-r", "l"], capture_output=True, text=True, check=False)
     if "NEEDRESTART-VER" not in done.stdout:
-        raise SystemExit(f"needrestart says nothing: exit code {done.returncode}: {done.stderr.strip()}")
+        raise RuntimeError(f"needrestart says nothing: exit code {done.returncode}: {done.stderr.strip()}")
     return parse_needrestart(done.stdout)
 
 
@@ -97,8 +97,8 @@ def main() -> int:
                 print(problem, flush=True)
             else:
                 restarted.append(unit)
-            step.write(outcome, {"restarted": restarted, "problems": problems})
-    step.write(outcome, {"restarted": restarted, "problems": problems})
+            step.write(outcome, {"changed": True, "restarted": restarted, "problems": problems})
+    step.write(outcome, {"changed": bool(tried), "restarted": restarted, "problems": problems})
     return 1 if problems else 0
 
 

@@ -4,12 +4,13 @@
 
 starts the unit and waits for it. Asked again with the same run and step it waits for a unit that still works,
 starts one that failed or was lost anew, and never repeats one that is done. Prints the step's state as JSON,
-with `started_here`, and with `words` and `log_tail` when it is not done. Exit code 0 done, 1 not.
+with `changed` (the step that was started or waited for changed the server), `words` (why it is not done, else
+empty) and `log_tail`. Exit code 0 done, 1 not.
 
 The state, <runs>/<run>/<step>.json, is written by the unit itself, since a reboot forgets transient units:
 {"unit", "log", "attempts": [{"started", "ended", "rc"}], "outcome"}. Times are UTC in ISO 8601; `ended` and
 `rc` are null while the step works. `outcome` is the JSON that the command leaves in the file that AMC_OUTCOME
-names; a later attempt still finds there what the one before it left.
+names, with at least `changed`; a later attempt still finds there what the one before it left.
 """
 
 import argparse
@@ -27,6 +28,10 @@ State = dict[str, Any]
 RUNS = Path("/var/lib/amc/runs")
 POLL_SECONDS = 0.5
 AT_WORK = {"active", "activating", "deactivating", "reloading"}
+
+
+class Refused(Exception):
+    """The step can't be started or asked for; the reason in words."""
 
 
 def result(state: State | None) -> str:
@@ -59,7 +64,7 @@ def unit_name(run_id: str, step: str) -> str:
     """The unit of a step; refuses what can't stand in a unit's name."""
     for word in (run_id, step):
         if not re.fullmatch(r"[a-z0-9][a-z0-9-]*", word):
-            raise SystemExit(f"{word!r}: a run and a step are named by a-z, 0-9 and - only")
+            raise Refused(f"{word!r}: a run and a step are named by a-z, 0-9 and - only")
     return f"amc-{run_id}-{step}"
 
 
@@ -91,7 +96,7 @@ def _is_active(unit: str) -> bool:
         if shown.returncode == 0:
             return shown.stdout.strip() in AT_WORK
         time.sleep(POLL_SECONDS)
-    raise SystemExit(f"systemd does not say how {unit} is: {shown.stderr.strip()}")
+    raise Refused(f"systemd does not say how {unit} is: {shown.stderr.strip()}")
 
 
 def _tail(log: Path, lines: int = 15) -> list[str]:
@@ -117,11 +122,11 @@ def _launch(unit: str, log: Path, asked: argparse.Namespace) -> None:
     ]
     started = subprocess.run(command, capture_output=True, text=True, check=False)
     if started.returncode != 0 and not _is_active(unit):
-        raise SystemExit(f"systemd does not start {unit}: {started.stderr.strip()}")
+        raise Refused(f"systemd does not start {unit}: {started.stderr.strip()}")
 
 
-def start(asked: argparse.Namespace) -> int:
-    """The asking side: see the module."""
+def start(asked: argparse.Namespace) -> State:
+    """The asking side, see the module: the answer that is printed."""
     unit = unit_name(asked.run, asked.step)
     folder = RUNS / asked.run
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -140,14 +145,8 @@ def start(asked: argparse.Namespace) -> int:
         words = (
             f"waited {asked.deadline} s for the unit {unit}, which still works; run again with this run id"
         )
-    answer = {
-        **state,
-        "started_here": todo == "start",
-        "words": words,
-        "log_tail": _tail(log) if words else [],
-    }
-    print(json.dumps(answer))
-    return 1 if words else 0
+    changed = todo != "done" and bool((state["outcome"] or {}).get("changed"))
+    return {**state, "changed": changed, "words": words, "log_tail": _tail(log) if words else []}
 
 
 def run(asked: argparse.Namespace) -> int:
@@ -178,7 +177,14 @@ def main() -> int:
     words.add_argument("--property", action="append", default=[], help="of the unit, as in systemd-run")
     words.add_argument("command", nargs="+")
     asked = words.parse_args()
-    return start(asked) if asked.verb == "start" else run(asked)
+    if asked.verb == "run":
+        return run(asked)
+    try:
+        answer = start(asked)
+    except Refused as reason:
+        answer = {"changed": False, "outcome": None, "words": str(reason), "log": "its log", "log_tail": []}
+    print(json.dumps(answer))
+    return 1 if answer["words"] else 0
 
 
 if __name__ == "__main__":

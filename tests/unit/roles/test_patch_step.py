@@ -59,7 +59,7 @@ def test_the_result_is_the_last_attempts(step: ModuleType) -> None:
 @pytest.mark.parametrize("name", ["", "a b", "../x", "Upper", "a_b", "-x"])
 def test_names_that_no_unit_can_have_are_refused(step: ModuleType, name: str) -> None:
     """The run id becomes part of a unit's name and of a path."""
-    with pytest.raises(SystemExit, match="a run and a step are named by"):
+    with pytest.raises(step.Refused, match="a run and a step are named by"):
         step.unit_name(name, "apt")
 
 
