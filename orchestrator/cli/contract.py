@@ -23,7 +23,7 @@ def check(
     as_json: Annotated[bool, typer.Option("--json", help="one JSON document, also for problems")] = False,
 ) -> None:
     """Check contracts; every problem is named with its file, line and mend (exit code 3)."""
-    from orchestrator.contracts.read import read_all  # noqa: PLC0415  pydantic only where contracts are read
+    from orchestrator.contracts.read import read_all  # pydantic only where contracts are read
 
     contracts, problems = read_all(_files(which))
     if as_json:
@@ -38,16 +38,16 @@ def check(
 @app.command()
 def schema() -> None:
     """Print the JSON Schema of a contract file, for editors."""
-    from orchestrator.contracts.read import contract_schema  # noqa: PLC0415
+    from orchestrator.contracts.read import contract_schema
 
     print(json.dumps(contract_schema(), indent=2))
 
 
 def _files(which: str) -> list[Path]:
     """The contract files meant by a customer's name, by a path, or by nothing at all."""
-    from orchestrator.contracts.read import PLACE  # noqa: PLC0415
-    from orchestrator.contracts.spelling import closest  # noqa: PLC0415
-    from orchestrator.fleet.read import customers  # noqa: PLC0415
+    from orchestrator.contracts.read import PLACE
+    from orchestrator.contracts.spelling import closest
+    from orchestrator.fleet.read import customers
 
     inventories = settings.read().inventories
     known = customers(inventories)

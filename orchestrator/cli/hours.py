@@ -29,7 +29,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="one JSON document; all amo
 @app.command()
 def balance(customer: Customer, as_json: AsJson = False) -> None:
     """Show the lots, and what of them is available, held and used."""
-    from orchestrator.ledger import reading  # noqa: PLC0415
+    from orchestrator.ledger import reading
 
     with _reading(customer) as (connection, contract):
         found = reading.balance(connection, contract, datetime.now(UTC))
@@ -50,11 +50,11 @@ def buy(
     as_json: AsJson = False,
 ) -> None:
     """Enter hours that the customer has prepaid."""
-    import uuid  # noqa: PLC0415
+    import uuid
 
-    from orchestrator.database.engine import connect  # noqa: PLC0415
-    from orchestrator.ledger import hours as words  # noqa: PLC0415
-    from orchestrator.ledger import reading, store  # noqa: PLC0415
+    from orchestrator.database.engine import connect
+    from orchestrator.ledger import hours as words
+    from orchestrator.ledger import reading, store
 
     seconds = words.parse(hours)
     contract = _contract(customer)
@@ -75,7 +75,7 @@ def buy(
 @app.command()
 def log(customer: Customer, as_json: AsJson = False) -> None:
     """Show every posting, oldest first."""
-    from orchestrator.ledger import reading  # noqa: PLC0415
+    from orchestrator.ledger import reading
 
     with _reading(customer) as (connection, contract):
         lines = reading.log(connection, contract)
@@ -94,7 +94,7 @@ def verify(
     as_json: AsJson = False,
 ) -> None:
     """Compute the ledger's chain of hashes again and compare (exit code 8 when something was changed)."""
-    from orchestrator.ledger import reading  # noqa: PLC0415
+    from orchestrator.ledger import reading
 
     with _reading(customer) as (connection, contract):
         found = reading.verify(connection, contract, head)
@@ -110,7 +110,7 @@ def verify(
 
 @contextmanager
 def _reading(customer: str) -> "Iterator[tuple[Connection, Contract]]":
-    from orchestrator.database.engine import connect, reading  # noqa: PLC0415
+    from orchestrator.database.engine import connect, reading
 
     contract = _contract(customer)
     with reading(connect(settings.read().database_url)) as connection:
@@ -118,13 +118,13 @@ def _reading(customer: str) -> "Iterator[tuple[Connection, Contract]]":
 
 
 def _contract(customer: str) -> "Contract":
-    from orchestrator.contracts.read import read_customer  # noqa: PLC0415
+    from orchestrator.contracts.read import read_customer
 
     return read_customer(settings.read().inventories, customer)
 
 
 def _balance_lines(contract: "Contract", found: "Balance") -> Iterator[str]:
-    from orchestrator.ledger.hours import show  # noqa: PLC0415
+    from orchestrator.ledger.hours import show
 
     yield (
         f"{contract.customer_name}: {contract.number} version {contract.version}, {contract.mode}, "
@@ -157,7 +157,7 @@ def _lot_name(contract: "Contract", lot: "LotBalance") -> str:
 
 def _until(contract: "Contract", lot: "LotBalance") -> str:
     """The last day, not the first one after it."""
-    from datetime import timedelta  # noqa: PLC0415
+    from datetime import timedelta
 
     if lot.valid_until is None:
         return "no end"
@@ -165,7 +165,7 @@ def _until(contract: "Contract", lot: "LotBalance") -> str:
 
 
 def _log_line(contract: "Contract", line: "Line") -> str:
-    from orchestrator.ledger.hours import show  # noqa: PLC0415
+    from orchestrator.ledger.hours import show
 
     posting = line.posting
     told = [f"{_local(contract, posting.at)}  {posting.kind:<7}{show(posting.seconds):>8}  {line.key}"]

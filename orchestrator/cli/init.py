@@ -8,8 +8,8 @@ from orchestrator.errors import InvalidInput, Problem
 
 def init() -> None:
     """Create the folders and the database, or bring the database's schema up to date. Does no harm twice."""
-    from orchestrator.database.creation import initialise  # noqa: PLC0415  alembic only where it migrates
-    from orchestrator.runs.worker import install  # noqa: PLC0415  the queue's own tables, in the same database
+    from orchestrator.database.creation import initialise  # alembic only where it migrates
+    from orchestrator.runs.worker import install  # the queue's own tables, in the same database
 
     chosen = settings.read()
     done = [

@@ -90,7 +90,7 @@ def down() -> None:
 @app.command()
 def doctor(as_json: AsJson = False) -> None:
     """Say what this machine lacks for a lab, and what to do; exit 3 when it lacks something."""
-    from lab import doctor as examination  # noqa: PLC0415  only this command needs it
+    from lab import doctor as examination  # only this command needs it
 
     chosen = settings.read()
     findings = examination.examine(chosen.lab_home, chosen.cache)
@@ -108,7 +108,7 @@ def doctor(as_json: AsJson = False) -> None:
 @contextlib.contextmanager
 def _lab() -> Iterator["Lab"]:
     """The lab of this installation; its errors become ours, its progress goes to stderr."""
-    from lab import Lab, LabError, MachineLacks  # noqa: PLC0415  only these commands need it
+    from lab import Lab, LabError, MachineLacks  # only these commands need it
 
     chosen = settings.read()
     try:
@@ -125,7 +125,7 @@ def _names(customers: list[str] | None, servers: list[str] | None) -> list[str]:
     """The lab servers that the options mean, sorted."""
     if servers and not customers:
         return sorted(set(servers))
-    from orchestrator.fleet import read as fleet  # noqa: PLC0415  Ansible takes half a second
+    from orchestrator.fleet import read as fleet  # Ansible takes half a second
 
     inventories = settings.read().inventories
     declared = {

@@ -37,10 +37,10 @@ def start(
     as_json: Json = False,
 ) -> None:
     """Order a run: covered by the contract? hours held? then it is queued, and a worker does it."""
-    from orchestrator.contracts.read import read_customer  # noqa: PLC0415
-    from orchestrator.database.engine import connect  # noqa: PLC0415
-    from orchestrator.runs import following, lock, placing, view, worker  # noqa: PLC0415
-    from orchestrator.runs.order import ENGINEER, Order  # noqa: PLC0415
+    from orchestrator.contracts.read import read_customer
+    from orchestrator.database.engine import connect
+    from orchestrator.runs import following, lock, placing, view, worker
+    from orchestrator.runs.order import ENGINEER, Order
 
     settings = settings_.read()
     engine = connect(settings.database_url)
@@ -70,9 +70,9 @@ def list_(
     as_json: Json = False,
 ) -> None:
     """Show runs, the newest first, as they truly stand."""
-    from orchestrator.database.engine import connect, reading  # noqa: PLC0415
-    from orchestrator.ledger.hours import show as hours  # noqa: PLC0415
-    from orchestrator.runs import store, view  # noqa: PLC0415
+    from orchestrator.database.engine import connect, reading
+    from orchestrator.ledger.hours import show as hours
+    from orchestrator.runs import store, view
 
     settings = settings_.read()
     with reading(connect(settings.database_url)) as connection:
@@ -91,8 +91,8 @@ def list_(
 @app.command()
 def show(run_id: RunId, as_json: Json = False) -> None:
     """Show one run: its state, its hours, its attempts, what the servers report."""
-    from orchestrator.database.engine import connect, reading  # noqa: PLC0415
-    from orchestrator.runs import store  # noqa: PLC0415
+    from orchestrator.database.engine import connect, reading
+    from orchestrator.runs import store
 
     settings = settings_.read()
     with reading(connect(settings.database_url)) as connection:
@@ -106,8 +106,8 @@ def log(
     follow: Annotated[bool, typer.Option("--follow", "-f", help="go on until the run has ended")] = False,
 ) -> None:
     """Print what Ansible printed, attempt by attempt."""
-    from orchestrator.database.engine import connect, reading  # noqa: PLC0415
-    from orchestrator.runs import store  # noqa: PLC0415
+    from orchestrator.database.engine import connect, reading
+    from orchestrator.runs import store
 
     settings = settings_.read()
     engine = connect(settings.database_url)
@@ -130,7 +130,7 @@ def log(
 
 def _servers(settings: settings_.Settings, customer: str, wanted: list[str]) -> tuple[str, ...]:
     """The customer's maintained servers, or those of them that were named."""
-    from orchestrator.fleet.read import read  # noqa: PLC0415
+    from orchestrator.fleet.read import read
 
     known = [each.name for each in read(settings.inventories, customer).servers if MAINTAINED in each.groups]
     unknown = [name for name in wanted if name not in known]
@@ -142,8 +142,8 @@ def _servers(settings: settings_.Settings, customer: str, wanted: list[str]) -> 
 
 
 def _print_run(settings: settings_.Settings, run: "Run", as_json: bool) -> None:
-    from orchestrator.ledger.hours import show as hours  # noqa: PLC0415
-    from orchestrator.runs import view  # noqa: PLC0415
+    from orchestrator.ledger.hours import show as hours
+    from orchestrator.runs import view
 
     found = view.details(settings, run)
     if as_json:

@@ -15,11 +15,11 @@ def statement(
     as_json: Annotated[bool, typer.Option("--json", help="one JSON document on stdout")] = False,
 ) -> None:
     """Print a year's statement: hours opening to closing, every run, the contract's notes."""
-    from orchestrator.contracts.read import read_customer  # noqa: PLC0415
-    from orchestrator.database.engine import connect, reading  # noqa: PLC0415
-    from orchestrator.ledger.reading import head, year_account  # noqa: PLC0415
-    from orchestrator.runs import store, view  # noqa: PLC0415
-    from orchestrator.statements import data, text  # noqa: PLC0415
+    from orchestrator.contracts.read import read_customer
+    from orchestrator.database.engine import connect, reading
+    from orchestrator.ledger.reading import head, year_account
+    from orchestrator.runs import store, view
+    from orchestrator.statements import data, text
 
     settings = settings_.read()
     contract = read_customer(settings.inventories, customer)

@@ -17,8 +17,8 @@ def work(
     One worker at a time (exit 6 when there is one). A signal ends it at once; what runs goes on, and the next
     worker attaches to it.
     """
-    from orchestrator.database.engine import connect  # noqa: PLC0415
-    from orchestrator.runs import worker  # noqa: PLC0415
+    from orchestrator.database.engine import connect
+    from orchestrator.runs import worker
 
     settings = settings_.read()
     worker.serve(settings, connect(settings.database_url), until_idle)

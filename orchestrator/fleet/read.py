@@ -48,7 +48,7 @@ def read(inventories: Path, customer: str) -> Fleet:
     if not hosts.is_file():
         known = ", ".join(customers(inventories)) or "none"
         raise InvalidInput([Problem(hosts, 0, "there is no such file", f"customers with servers: {known}")])
-    from orchestrator.fleet.ansible_inventory import hosts_of  # noqa: PLC0415  Ansible takes half a second
+    from orchestrator.fleet.ansible_inventory import hosts_of  # Ansible takes half a second
 
     servers = tuple(_server(hosts, *host) for host in sorted(hosts_of(hosts)))
     if not servers:

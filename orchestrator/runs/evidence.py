@@ -31,23 +31,28 @@ class Attempt:
     number: int
 
     @property
-    def claim(self) -> Path:  # noqa: D102
+    def claim(self) -> Path:
+        """Who launches it; made once, before the launch."""
         return self.folder / "claim.json"
 
     @property
-    def process(self) -> Path:  # noqa: D102
+    def process(self) -> Path:
+        """Which process executes it, by its own word."""
         return self.folder / "process.json"
 
     @property
-    def effort(self) -> Path:  # noqa: D102
+    def effort(self) -> Path:
+        """Its heartbeats."""
         return self.folder / "effort.json"
 
     @property
-    def result(self) -> Path:  # noqa: D102
+    def result(self) -> Path:
+        """How it ended."""
         return self.folder / "result.json"
 
     @property
-    def log(self) -> Path:  # noqa: D102
+    def log(self) -> Path:
+        """What Ansible printed."""
         return self.folder / "log.txt"
 
     @property
@@ -67,15 +72,18 @@ class Evidence:
     folder: Path
 
     @property
-    def order(self) -> Path:  # noqa: D102
+    def order(self) -> Path:
+        """What was ordered."""
         return self.folder / "order.json"
 
     @property
-    def reports(self) -> Path:  # noqa: D102
+    def reports(self) -> Path:
+        """What the servers report, a folder each."""
         return self.folder / "reports"
 
     @property
-    def manifest(self) -> Path:  # noqa: D102
+    def manifest(self) -> Path:
+        """The hashes of all files, made at the end."""
         return self.folder / "manifest.json"
 
     def attempt(self, number: int) -> Attempt:

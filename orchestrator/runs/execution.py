@@ -51,7 +51,7 @@ def main() -> None:
 
 def execute(evidence: Evidence, attempt: Attempt, settings: settings_.Settings) -> dict[str, Any]:
     """Run the playbook of the ordered activity; returns the result without its times."""
-    import ansible_runner  # noqa: PLC0415  process.json is written before anything slow
+    import ansible_runner  # process.json is written before anything slow
 
     order = read_json(evidence.order)
     repository, inventory = Path(order["repository"]), Path(order["inventory"])

@@ -159,7 +159,7 @@ def test_the_worker_settles_in_dboss_own_transactions(database_url: str) -> None
 
     Each is held for one hour of five with `continue`, and works two: 5 hours used, 15 of overage.
     """
-    from dbos import SQLAlchemyDatasource  # noqa: PLC0415  1 s that each racing process would pay
+    from dbos import SQLAlchemyDatasource  # 1 s that each racing process would pay
 
     engine = connect(database_url)
     goes_on = terms(when=WhenUsedUp.CONTINUE)
