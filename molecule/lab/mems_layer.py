@@ -28,7 +28,7 @@ SOURCES = (
     "roles/mems_tryton",
     "molecule/lab",
 )
-INVENTORY = REPOSITORY / "molecule/lab/mems_inventory.yml"
+INVENTORY = REPOSITORY / "molecule/lab/inventory/hosts.yml"
 SERVER = "mems1"
 SECRETS = "/var/lib/amc/layer-secrets"
 BUILD_SECONDS = 900
