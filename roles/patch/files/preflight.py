@@ -19,6 +19,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 RUNS = Path("/var/lib/amc/runs")
@@ -28,6 +29,7 @@ MIB = 1024 * 1024
 LISTS_NEED = 192 * MIB  # a copy of the package lists and their refresh
 KERNEL_NEED = 128 * MIB  # one more kernel and its initramfs in /boot
 CHECK_SECONDS = 120
+PATIENCE_SECONDS = 10  # a server that has just started needs a moment to answer
 APT_SECONDS = 300
 
 Sizes = dict[str, tuple[int, int]]  # package -> (bytes to download, bytes installed)
@@ -106,8 +108,10 @@ def _ask_mems(command: str) -> tuple[object, list[str]]:
     """What M EMS's own check printed, and the reasons not to go on."""
     if not os.access(command, os.X_OK):
         return None, [f"M EMS's check {command} is not there: deploy M EMS to this server first"]
+    until = time.monotonic() + PATIENCE_SECONDS
     try:
-        done = _run(command, seconds=CHECK_SECONDS)
+        while (done := _run(command, seconds=CHECK_SECONDS)).returncode != 0 and time.monotonic() < until:
+            time.sleep(1)
     except subprocess.TimeoutExpired:
         return None, [f"M EMS is not healthy: {command} gave no answer within {CHECK_SECONDS} s"]
     try:
