@@ -49,12 +49,16 @@ def read(document: Path) -> list[Step]:
 
 def matches(expected: tuple[str, ...], printed: str) -> bool:
     """Whether the printed text is the expected one, with `…` as a wildcard."""
-    pattern = r"\n".join(
-        r"(?:.*\n?)*?" if line.strip() == "…" else re.escape(line.rstrip()).replace("…", ".*?")
-        for line in expected
-    )
-    text = "\n".join(line.rstrip() for line in printed.strip("\n").splitlines())
-    return re.fullmatch(pattern, text) is not None
+    lines = [line.rstrip() for line in printed.strip("\n").splitlines()]
+    # `reached`: how many printed lines the expected lines so far can account for.
+    reached = {0}
+    for wanted in (line.rstrip() for line in expected):
+        if wanted.strip() == "…":
+            reached = set(range(min(reached, default=len(lines) + 1), len(lines) + 1))
+        else:
+            pattern = re.compile(".*?".join(re.escape(part) for part in wanted.split("…")))
+            reached = {at + 1 for at in reached if at < len(lines) and pattern.fullmatch(lines[at])}
+    return len(lines) in reached
 
 
 def run(step: Step, environment: Mapping[str, str], folder: Path, deadline_s: float) -> str:

@@ -37,6 +37,8 @@ def test_reads_commands_output_and_exit_code(transcripts: ModuleType, tmp_path: 
         (("a", "…", "z"), "a\nb\nc\nz\n", True),
         (("a", "…", "z"), "a\nb\n", False),
         (("a.b",), "axb\n", False),
+        (("…", "z"), "a\nb\nz\n", True),
+        (("…", "z", "…"), "line of words\n" * 5000, False),
     ],
 )
 def test_wildcards(transcripts: ModuleType, expected: tuple[str, ...], printed: str, same: bool) -> None:
