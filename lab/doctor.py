@@ -86,7 +86,9 @@ def root() -> Finding:
 
 def programs() -> Finding:
     """The programs that the lab calls, and the key that Debian's archive is signed with."""
-    lacking = {package for program, package in PROGRAMS.items() if shutil.which(program) is None}
+    # Another user's PATH may lack root's programs; root's own must have them.
+    where = None if os.geteuid() == 0 else f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"
+    lacking = {package for program, package in PROGRAMS.items() if shutil.which(program, path=where) is None}
     if not KEYRING.exists():
         lacking.add("debian-archive-keyring")
     if not lacking:
