@@ -10,6 +10,8 @@ The key follows the content of the roles, so a changed role has a new layer.
 
 import hashlib
 import os
+import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -57,10 +59,12 @@ def ensure(cache: Path) -> str:
         if not lab.has_layer(wanted):
             started = time.monotonic()
             lab.down()  # what a killed build left
+            shutil.rmtree(lab.home, ignore_errors=True)
             try:
                 _build(lab, wanted)
             finally:
                 lab.down()
+                shutil.rmtree(lab.home, ignore_errors=True)
             _say(f"layer {wanted}: built in {time.monotonic() - started:.0f} s")
     return wanted
 
@@ -72,6 +76,16 @@ def _lab(cache: Path) -> Lab:
 def _build(lab: Lab, wanted: str) -> None:
     lab.up([SERVER])
     secrets = lab.home / "secrets"
+    _say(f"layer {wanted}: deploying M EMS, first in check mode (once per change of the roles)")
+    _deploy(lab, secrets, "--check")
+    _deploy(lab, secrets)
+    keep = f"sudo mkdir -p -m 700 {SECRETS} && sudo tar -C {SECRETS} -x && sync"
+    packed = subprocess.run(["tar", "-C", secrets, "-c", "."], capture_output=True, check=True).stdout
+    subprocess.run(["ssh", "-F", lab.ssh_config, SERVER, keep], input=packed, timeout=60, check=True)
+    lab.save_layer(SERVER, wanted)
+
+
+def _deploy(lab: Lab, secrets: Path, *options: str) -> None:
     command = [Path(sys.executable).parent / "ansible-playbook", "-i", INVENTORY, "playbooks/deploy.yml"]
     environment = {
         **os.environ,
@@ -79,28 +93,20 @@ def _build(lab: Lab, wanted: str) -> None:
         "ANSIBLE_SSH_COMMON_ARGS": f"-F {lab.ssh_config}",
         "AMC_SECRETS_DIR": str(secrets),
     }
-    _say(f"layer {wanted}: deploying M EMS (once per change of the roles)")
-    log = lab.home / "deploy.log"
-    with log.open("w") as output:
-        done = subprocess.run(
-            command,
-            cwd=REPOSITORY,
-            env=environment,
-            stdout=output,
-            stderr=output,
-            timeout=BUILD_SECONDS,
-            check=False,
-        )
+    done = subprocess.run(
+        [*command, *options],
+        cwd=REPOSITORY,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=BUILD_SECONDS,
+        check=False,
+    )
     if done.returncode != 0:
         raise LabError(
-            f"M EMS could not be deployed for layer {wanted}\n{log.read_text()[-4000:]}", "mend the roles"
+            f"M EMS could not be deployed {' '.join(options)}\n{done.stdout[-4000:]}", "mend the roles"
         )
-    keep = f"sudo mkdir -p -m 700 {SECRETS} && sudo tar -C {SECRETS} -x && sync"
-    packed = subprocess.run(["tar", "-C", secrets, "-c", "."], capture_output=True, check=True).stdout
-    subprocess.run(["ssh", "-F", lab.ssh_config, SERVER, keep], input=packed, timeout=60, check=True)
-    lab.save_layer(SERVER, wanted)
-    for path in (log, *sorted(secrets.rglob("*"), reverse=True), secrets):
-        path.rmdir() if path.is_dir() else path.unlink()
 
 
 def _say(line: str) -> None:
@@ -108,6 +114,7 @@ def _say(line: str) -> None:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that it takes its lab down
     try:
         print(ensure(settings.read().cache))
     except LabError as error:

@@ -1,49 +1,19 @@
 """`check` on a real M EMS server: what breaks it gets its own word, and mended it is healthy again."""
 
 import json
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
+from mems_server import MemsServer
 
-from lab import Lab
-
-REPOSITORY = Path(__file__).parents[3]
-SERVER = "mems1"
 DEADLINE = 15
 
 
-@pytest.fixture(scope="module")
-def run(lab: Lab) -> Iterator[Callable[[str], subprocess.CompletedProcess[str]]]:
-    """Runs a command as root on a server that was started from the layer with M EMS."""
-    program = [sys.executable, REPOSITORY / "molecule/lab/mems_layer.py"]
-    layer = subprocess.run(program, stdout=subprocess.PIPE, text=True, timeout=900, check=True).stdout.strip()
+def _check(mems: MemsServer) -> dict[str, Any]:
+    """What `check` says; exit code, deadline and stderr must go with it."""
     started = time.monotonic()
-    lab.up([SERVER], layer=layer)
-
-    def on_server(command: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            ["ssh", "-F", lab.ssh_config, SERVER, "sudo", "sh", "-c", f"'{command}'"],
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-
-    while not (answer := _check(on_server))["ok"]:
-        assert time.monotonic() - started < 60, f"waited 60 s for M EMS of layer {layer}: {answer}"
-    print(f"\nfrom layer {layer} to business calls: {time.monotonic() - started:.1f} s", file=sys.__stderr__)
-    yield on_server
-    lab.destroy(SERVER)
-
-
-def _check(run: Callable[[str], subprocess.CompletedProcess[str]]) -> dict[str, Any]:
-    started = time.monotonic()
-    done = run("/usr/local/lib/mems/check")
+    done = mems.root("/usr/local/lib/mems/check")
     said: dict[str, Any] = json.loads(done.stdout)
     assert time.monotonic() - started < DEADLINE + 3
     assert done.returncode == (0 if said["ok"] else 1)
@@ -120,29 +90,29 @@ BREAKS = {
 
 
 @pytest.mark.parametrize("name", BREAKS)
-def test_each_failure_has_its_word(run: Callable[[str], subprocess.CompletedProcess[str]], name: str) -> None:
+def test_each_failure_has_its_word(mems: MemsServer, name: str) -> None:
     """Broken for real, `check` ends in its deadline with exit 1 and the right word; mended, it is healthy."""
     reason, breaking, mending = BREAKS[name]
-    assert _check(run)["ok"]
+    assert _check(mems)["ok"]
     try:
-        done = run(breaking)
-        said = _check(run)
+        done = mems.root(breaking)
+        said = _check(mems)
     finally:
-        mended = run(mending)
+        mended = mems.root(mending)
     assert mended.returncode == 0, mended.stderr
     assert said["reason"] == reason, (said, done.stderr)
     until = time.monotonic() + 30
-    while not (answer := _check(run))["ok"]:
+    while not (answer := _check(mems))["ok"]:
         assert time.monotonic() < until, f"waited 30 s for M EMS to be healthy again: {answer}"
 
 
-def test_the_error_really_came_as_http_200(run: Callable[[str], subprocess.CompletedProcess[str]]) -> None:
+def test_the_error_really_came_as_http_200(mems: MemsServer) -> None:
     """nginx's own log shows 200 for the calls of the test above that met a missing table."""
-    run(SQL.format("ALTER TABLE party_party RENAME TO party_gone"))
+    mems.root(SQL.format("ALTER TABLE party_party RENAME TO party_gone"))
     try:
-        assert _check(run)["reason"] == "application_error"
-        last = run("tail -n 1 /var/log/nginx/access.log").stdout
+        assert _check(mems)["reason"] == "application_error"
+        last = mems.root("tail -n 1 /var/log/nginx/access.log").stdout
     finally:
-        run(SQL.format("ALTER TABLE party_gone RENAME TO party_party"))
+        mems.root(SQL.format("ALTER TABLE party_gone RENAME TO party_party"))
     assert '"POST /mems/ HTTP/1.1" 200' in last
-    assert _check(run)["ok"]
+    assert _check(mems)["ok"]
