@@ -67,10 +67,19 @@ class Events:
         if role := data.get("role"):
             line["role"] = role
         if kind in ("runner_on_failed", "runner_on_unreachable"):
-            line["message"] = str(result.get("msg") or result.get("censored") or "")[:MESSAGE_LENGTH]
+            line["message"] = _message(result)
             if data.get("ignore_errors"):
                 line["status"] = "ignored"
             else:
                 self.complaints.append(f"{line['server']}: {line['task']}: {line['message']}")
         self._lines.write(json.dumps(line) + "\n")
         self._lines.flush()
+
+
+def _message(result: dict[str, Any]) -> str:
+    """A failure in words, of a command what it said last; a censored result has none."""
+    words = str(result.get("msg") or result.get("censored") or "")
+    if words.startswith("non-zero return code"):
+        said = str(result.get("stderr") or result.get("stdout") or "").strip()
+        words = f"{words}: {said[-MESSAGE_LENGTH:]}" if said else words
+    return words[:MESSAGE_LENGTH]
