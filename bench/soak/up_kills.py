@@ -85,12 +85,14 @@ def main() -> int:
     failed = killed = 0
     whole_s = {True: 240.0, False: 60.0}
     try:
-        for number in range(arguments.kills):
+        for number in range(2 * arguments.kills):  # a round that ends before its kill does not count
+            if killed == arguments.kills:
+                break
             fresh = number % arguments.fresh == 0
             if fresh:
                 subprocess.run([AMC, "lab", "down"], env=environment, check=True, stdout=subprocess.DEVNULL)
                 shutil.rmtree(base / "home", ignore_errors=True)
-            moment = chance.uniform(0.2, whole_s[fresh])
+            moment = chance.uniform(0.2, 0.9 * whole_s[fresh])
             first = up(environment, log, moment)
             killed += first is None
             started = time.monotonic()
