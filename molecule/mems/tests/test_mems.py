@@ -86,3 +86,16 @@ def test_bursts_wait_in_the_kernel(host):
 def test_the_authority_stays_on_the_controller(host):
     """The server holds the CA's certificate, not its key."""
     assert host.run("grep -rl 'PRIVATE KEY' /etc/mems").stdout == "/etc/mems/tls/key.pem\n"
+
+
+def test_a_restart_that_was_lost_is_made_good(host):
+    """reapply runs its command when a file changed since it last ended well, and again when it failed."""
+    reapply = "/usr/local/lib/mems/reapply proof 'echo ran >> /tmp/proof; test ! -e /tmp/fail' /tmp/read"
+    host.check_output("rm -f /tmp/proof /var/lib/mems/applied/proof; echo 1 > /tmp/read; touch /tmp/fail")
+    assert host.run(reapply).rc != 0
+    host.check_output("rm /tmp/fail")
+    assert host.check_output(f"{reapply}; {reapply}").split() == ["changed", "unchanged"]
+    host.check_output("echo 2 > /tmp/read")
+    assert host.check_output(reapply.replace("reapply proof", "reapply --look proof")) == "changed"
+    assert host.check_output(reapply) == "changed"
+    assert host.check_output("wc -l < /tmp/proof") == "3"

@@ -57,6 +57,18 @@ def test_a_failure_has_its_message_unless_it_is_censored(tmp_path: Path) -> None
     assert events.complaints == ["erp1: Install: no space left", "erp1: Install: the output has been hidden"]
 
 
+def test_a_failed_command_is_quoted(tmp_path: Path) -> None:
+    """ "non-zero return code" helps nobody: its stderr's end does, or its stdout's where there is none."""
+    command = {"msg": "non-zero return code", "stdout": "{}", "stderr": "M EMS does not work: nginx_down"}
+    said = event("runner_on_failed", res=command)
+    silent = event("runner_on_failed", res=command | {"stderr": ""})
+    _, lines = noted(tmp_path, said, silent)
+    assert [line["message"] for line in lines] == [
+        "non-zero return code: M EMS does not work: nginx_down",
+        "non-zero return code: {}",
+    ]
+
+
 def test_the_recap_counts_by_server(tmp_path: Path) -> None:
     """Who was processed, and how it went."""
     events, _ = noted(
