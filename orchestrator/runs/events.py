@@ -1,7 +1,7 @@
 """What Ansible tells while it runs, as two files: one line of JSON per task and host, and its own words.
 
-The lines hold names, states and times, never arguments or results; of a failure its message, of a failed command
-what it said last, unless the task says `no_log`.
+The lines hold names, states and times, never arguments or results; of a failure its message, of a failed
+command what it said last, unless the task says `no_log`.
 """
 
 import json
