@@ -9,11 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from lab.errors import MachineLacks
 from lab.waiting import run
 
 SUITE = "bookworm"
-ARCHIVE = "http://deb.debian.org/debian"
-SECURITY_ARCHIVE = "http://deb.debian.org/debian-security"
 
 ACQUIRE = re.compile(r"Acquire::(http|https|ftp|Check-Valid-Until|Check-Date|Retries|ForceIPv)")
 PROXY_VARIABLES = ("http_proxy", "https_proxy", "ftp_proxy", "no_proxy")
@@ -34,7 +33,7 @@ class Host:
 def sources_from(targets: str) -> tuple[str, ...]:
     """Lines of sources.list, from `apt-get indextargets` lines `uri|release|component|created by`.
 
-    What the host does not have of the suite and its security updates comes from Debian's own servers.
+    MachineLacks: the host has no source for the suite or for its security updates.
     """
     found: dict[str, str] = {}
     for line in targets.splitlines():
@@ -42,8 +41,11 @@ def sources_from(targets: str) -> tuple[str, ...]:
         wanted = release in (SUITE, f"{SUITE}-updates", f"{SUITE}-security")
         if created_by == "Packages" and component == "main" and wanted and uri.startswith("http"):
             found.setdefault(release, uri.rstrip("/"))
-    found.setdefault(SUITE, ARCHIVE)
-    found.setdefault(f"{SUITE}-security", SECURITY_ARCHIVE)
+    if lacking := [suite for suite in (SUITE, f"{SUITE}-security") if suite not in found]:
+        raise MachineLacks(
+            f"apt has no source on this machine for Debian's {' and '.join(lacking)}",
+            "add them to /etc/apt/sources.list.d (component main), then apt-get update",
+        )
     return tuple(f"deb {uri} {release} main" for release, uri in sorted(found.items()))
 
 

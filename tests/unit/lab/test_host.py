@@ -2,7 +2,10 @@
 
 from pathlib import Path
 
+import pytest
+
 from lab import host
+from lab.errors import MachineLacks
 
 TARGETS = """\
 http://mirror.example/debian/|bookworm|main|Packages
@@ -33,12 +36,11 @@ def test_sources_are_the_hosts_own_for_the_suite() -> None:
     )
 
 
-def test_what_the_host_lacks_comes_from_debian() -> None:
-    """A host of another suite still makes servers with pending security updates."""
-    assert host.sources_from("http://archive.example/ubuntu/|noble|main|Packages") == (
-        f"deb {host.ARCHIVE} bookworm main",
-        f"deb {host.SECURITY_ARCHIVE} bookworm-security main",
-    )
+def test_a_host_without_the_suite_is_told_what_to_add() -> None:
+    """No mirror's name stands in the code: a host of another suite adds Debian's sources itself."""
+    with pytest.raises(MachineLacks, match="bookworm and bookworm-security") as raised:
+        host.sources_from("http://archive.example/ubuntu/|noble|main|Packages")
+    assert "sources.list.d" in raised.value.mend
 
 
 def test_only_settings_about_fetching_are_taken() -> None:
