@@ -7,9 +7,12 @@ AMC_REPOSITORY    the checkout with inventories/, playbooks/ and roles/         
 AMC_INVENTORIES   one folder per customer                                          $AMC_REPOSITORY/inventories
 AMC_SECRETS_DIR   generated secrets, mode 0700                                     $AMC_HOME/secrets
 AMC_SSH_CONFIG    the ssh_config that resolves the servers' names                  $AMC_HOME/lab/ssh_config
+AMC_SERVER_COMMAND  makes throw-away servers: `… up --server X`, `… destroy X`     this installation's `amc lab`
 """
 
 import os
+import shlex
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +29,7 @@ class Settings:
     inventories: Path
     secrets_dir: Path
     ssh_config: Path
+    server_command: str
 
     @property
     def runs_dir(self) -> Path:
@@ -54,4 +58,10 @@ def read(environment: Mapping[str, str] = os.environ) -> Settings:
         inventories=path("AMC_INVENTORIES", repository / "inventories"),
         secrets_dir=path("AMC_SECRETS_DIR", home / "secrets"),
         ssh_config=path("AMC_SSH_CONFIG", home / "lab" / "ssh_config"),
+        server_command=environment.get("AMC_SERVER_COMMAND") or _own_lab(),
     )
+
+
+def _own_lab() -> str:
+    """The lab of the installation that this interpreter belongs to, whatever PATH says."""
+    return shlex.join([str(Path(sys.executable).parent / "amc"), "lab"])

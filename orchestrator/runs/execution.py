@@ -74,6 +74,7 @@ def execute(evidence: Evidence, attempt: Attempt, settings: settings_.Settings) 
                 "amc_run_attempt": attempt.number,
                 "amc_evidence_dir": str(evidence.reports),
                 "amc_secrets_dir": str(settings.secrets_dir),
+                "amc_server_command": settings.server_command,
             },
             envvars=_environment(repository, settings),
             settings={"suppress_output_file": True},
