@@ -7,7 +7,7 @@ AMC_REPOSITORY    the checkout with inventories/, playbooks/ and roles/         
 AMC_INVENTORIES   one folder per customer                                          $AMC_REPOSITORY/inventories
 AMC_SECRETS_DIR   generated secrets, mode 0700                                     $AMC_HOME/secrets
 AMC_SSH_CONFIG    the ssh_config that resolves the servers' names                  $AMC_HOME/lab/ssh_config
-AMC_SERVER_COMMAND  makes throw-away servers: `… up --server X`, `… destroy X`     this installation's `amc lab`
+AMC_SERVER_COMMAND  `… up --server X` makes a server, `… destroy X` ends it   this installation's `amc lab`
 """
 
 import os
