@@ -22,10 +22,14 @@ def check(
     ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="one JSON document, also for problems")] = False,
 ) -> None:
-    """Check contracts; every problem is named with its file, line and mend (exit code 3)."""
+    """Check contracts; without an argument all of inventories/. Problems have file, line, mend (exit 3)."""
     from orchestrator.contracts.read import read_all  # pydantic only where contracts are read
 
     contracts, problems = read_all(_files(which))
+    if not which:
+        from orchestrator.fleet.faults import faults  # Ansible takes half a second
+
+        problems += faults(settings.read().inventories)
     if as_json:
         print(json.dumps(_document(contracts, problems), indent=2))
         raise typer.Exit(InvalidInput.exit_code if problems else 0)
@@ -47,7 +51,7 @@ def _files(which: str) -> list[Path]:
     """The contract files meant by a customer's name, by a path, or by nothing at all."""
     from orchestrator.contracts.read import PLACE
     from orchestrator.contracts.spelling import closest
-    from orchestrator.fleet.read import customers
+    from orchestrator.fleet.read import NOT_A_CUSTOMER, customers
 
     inventories = settings.read().inventories
     known = customers(inventories)
@@ -61,6 +65,8 @@ def _files(which: str) -> list[Path]:
     path = Path(which)
     if path.exists() or "/" in which or path.suffix:
         return [path]
+    if which == NOT_A_CUSTOMER:
+        raise UsageError(f"{which} is no customer: what customers share has no contract", "leave it out")
     mend = f"{closest(which, known)} customers: {', '.join(known) or 'none'}".strip()
     raise UsageError(f"there is no customer and no file `{which}`", mend)
 

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Real local servers (systemd-nspawn machines).", no_args_is_help=True)
 
 Customers = Annotated[
-    list[str] | None, typer.Option("--customer", help="Whose servers; default: everyone's.")
+    list[str] | None,
+    typer.Option("--customer", help="Whose servers (`provider`: what customers share); default: everyone's."),
 ]
 Servers = Annotated[
     list[str] | None,
@@ -130,7 +131,7 @@ def _names(customers: list[str] | None, servers: list[str] | None) -> list[str]:
     inventories = settings.read().inventories
     declared = {
         each.name
-        for customer in customers or fleet.customers(inventories)
+        for customer in customers or fleet.owners(inventories)
         for each in fleet.read(inventories, customer).servers
         if each.provider == "lab"
     }

@@ -130,8 +130,12 @@ def log(
 
 def _servers(settings: settings_.Settings, customer: str, wanted: list[str]) -> tuple[str, ...]:
     """The customer's maintained servers, or those of them that were named."""
-    from orchestrator.fleet.read import read
+    from orchestrator.fleet.read import NOT_A_CUSTOMER, read
 
+    if customer == NOT_A_CUSTOMER:
+        raise UsageError(
+            f"{customer} is no customer: its servers are reached by the customers' runs", "name one"
+        )
     known = [each.name for each in read(settings.inventories, customer).servers if MAINTAINED in each.groups]
     unknown = [name for name in wanted if name not in known]
     if unknown:

@@ -15,13 +15,18 @@ from pydantic import ValidationError
 from orchestrator.contracts.complaints import problems_of
 from orchestrator.contracts.model import Contract, ContractFile
 from orchestrator.contracts.nodes import Reading, Unreadable, data_of
-from orchestrator.errors import InvalidInput, Problem
+from orchestrator.errors import InvalidInput, Problem, UsageError
+from orchestrator.fleet.read import NOT_A_CUSTOMER
 
 PLACE = Path("group_vars", "all", "contract.yml")
 
 
 def read_customer(inventories: Path, customer: str) -> Contract:
-    """The contract in a customer's folder. InvalidInput as in `read`."""
+    """The contract in a customer's folder. InvalidInput as in `read`; UsageError for what customers share."""
+    if customer == NOT_A_CUSTOMER:
+        raise UsageError(
+            f"{customer} is no customer: what customers share has no contract", "name a customer"
+        )
     return read(inventories / customer / PLACE)
 
 

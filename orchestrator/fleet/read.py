@@ -7,7 +7,7 @@ from typing import Any
 from orchestrator.errors import InvalidInput, Problem
 
 HOSTS = "hosts.yml"
-# What customers share is maintained, but billed to nobody.
+# What customers share (the backup server) is maintained, but billed to nobody.
 NOT_A_CUSTOMER = "provider"
 
 
@@ -28,7 +28,7 @@ class Server:
 
 @dataclass(frozen=True)
 class Fleet:
-    """A customer's servers, sorted by name. `folder` is what playbooks get as their inventory."""
+    """A folder's servers, sorted by name. `folder` is what playbooks get as an inventory."""
 
     customer: str
     folder: Path
@@ -41,21 +41,40 @@ def customers(inventories: Path) -> list[str]:
     return sorted(name for name in found if name != NOT_A_CUSTOMER)
 
 
+def provider_folder(inventories: Path) -> Path | None:
+    """The folder of what customers share, the second inventory of every run; None when there is none."""
+    folder = inventories / NOT_A_CUSTOMER
+    return folder if (folder / HOSTS).is_file() else None
+
+
+def owners(inventories: Path) -> list[str]:
+    """Every folder with servers: the customers, then what they share."""
+    return customers(inventories) + ([NOT_A_CUSTOMER] if provider_folder(inventories) else [])
+
+
 def read(inventories: Path, customer: str) -> Fleet:
-    """The customer's servers. InvalidInput, with file and line where Ansible names them, when it can't be."""
+    """A customer's servers, or the provider's. InvalidInput, with file and line where Ansible names them."""
     folder = inventories / customer
     hosts = folder / HOSTS
     if not hosts.is_file():
-        known = ", ".join(customers(inventories)) or "none"
-        raise InvalidInput([Problem(hosts, 0, "there is no such file", f"customers with servers: {known}")])
+        known = ", ".join(owners(inventories)) or "none"
+        raise InvalidInput([Problem(hosts, 0, "there is no such file", f"folders with servers: {known}")])
     from orchestrator.fleet.ansible_inventory import hosts_of  # Ansible takes half a second
 
     servers = tuple(_server(hosts, *host) for host in sorted(hosts_of(hosts)))
     if not servers:
         raise InvalidInput(
-            [Problem(hosts, 0, "no server is declared", "name one below all.children.mems.hosts")]
+            [
+                Problem(
+                    hosts, 0, "no server is declared", f"name one below all.children.{_group(customer)}.hosts"
+                )
+            ]
         )
     return Fleet(customer, folder, servers)
+
+
+def _group(customer: str) -> str:
+    return "backup_server" if customer == NOT_A_CUSTOMER else "mems"
 
 
 def _server(hosts: Path, name: str, groups: tuple[str, ...], variables: dict[str, Any]) -> Server:

@@ -19,6 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator import settings as settings_
+from orchestrator.fleet.read import provider_folder
+from orchestrator.runs import playbooks
 from orchestrator.runs.attempts import RUN_LIMIT_SECONDS
 from orchestrator.runs.events import Events
 from orchestrator.runs.evidence import Attempt, Evidence, read_json, sha256, tree_hash, write_json
@@ -55,10 +57,11 @@ def execute(evidence: Evidence, attempt: Attempt, settings: settings_.Settings) 
 
     order = read_json(evidence.order)
     repository, inventory = Path(order["repository"]), Path(order["inventory"])
-    playbook = repository / "playbooks" / f"{order['activity']}.yml"
+    playbook = playbooks.path(repository, order["activity"])
     if not playbook.exists():
         return {"status": "error", "rc": None, "words": f"there is no {playbook}", "servers": {}}
-    write_json(attempt.folder / "inputs.json", _inputs(repository, inventory, playbook))
+    provider = provider_folder(inventory.parent)
+    write_json(attempt.folder / "inputs.json", _inputs(repository, inventory, provider, playbook))
     settings.secrets_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     attempt.runner.mkdir(mode=0o700)
     with closing(Events(attempt.folder / "events.jsonl", attempt.log)) as events:
@@ -66,8 +69,8 @@ def execute(evidence: Evidence, attempt: Attempt, settings: settings_.Settings) 
             private_data_dir=str(attempt.runner),
             project_dir=str(repository),
             playbook=str(playbook),
-            inventory=str(inventory),
-            limit=",".join(order["servers"]),
+            inventory=[str(folder) for folder in (inventory, provider) if folder],
+            limit=playbooks.limit(playbook, order["servers"]),
             cmdline="--check" if order["check"] else None,
             extravars={
                 "amc_run_id": order["run"],
@@ -101,6 +104,9 @@ def _environment(repository: Path, settings: settings_.Settings) -> dict[str, st
         "ANSIBLE_FORCE_COLOR": "0",
         # ansible-runner turns host key checking off unless it is set.
         "ANSIBLE_HOST_KEY_CHECKING": "True",
+        # The limit may name a group that the playbook is yet to make; a server that nothing was done on is
+        # found at the end.
+        "ANSIBLE_HOST_PATTERN_MISMATCH": "ignore",
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
     }
     if (repository / "ansible.cfg").exists():
@@ -110,12 +116,15 @@ def _environment(repository: Path, settings: settings_.Settings) -> dict[str, st
     return found
 
 
-def _inputs(repository: Path, inventory: Path, playbook: Path) -> dict[str, str]:
+def _inputs(
+    repository: Path, inventory: Path, provider: Path | None, playbook: Path
+) -> dict[str, str | None]:
     """What was executed: the commit, and hashes that also tell of changes that are not committed."""
     return {
         "commit": _git(repository, "rev-parse", "HEAD"),
         "uncommitted": _git(repository, "status", "--porcelain"),
         "customer_folder_sha256": tree_hash(inventory),
+        "provider_folder_sha256": tree_hash(provider) if provider else None,
         "playbook_sha256": sha256(playbook),
     }
 

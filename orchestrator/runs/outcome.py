@@ -38,9 +38,10 @@ def judge(evidence: Evidence, fate: Fate, words: str) -> tuple[Event, str]:
     result = read_json(evidence.attempts()[-1].result)
     if result["status"] != "successful":
         return Event.FAIL, result["words"] or f"ansible-playbook: {result['status']}, {result['rc']}"
-    # A playbook that matches no host ends well.
-    missed = [server for server in read_json(evidence.order)["servers"] if server not in result["servers"]]
-    if missed:
+    # A playbook that matches no host ends well. A drill touches the server only by its report.
+    order, reports = read_json(evidence.order), evidence.server_reports()
+    worked_on = {*result["servers"], *(name for name in reports if order["activity"] in reports[name])}
+    if missed := [server for server in order["servers"] if server not in worked_on]:
         return Event.FAIL, f"the playbook did nothing on {', '.join(missed)}"
     return Event.SUCCEED, ""
 

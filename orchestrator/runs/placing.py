@@ -15,14 +15,16 @@ from orchestrator.contracts.activities import ActivityTerms
 from orchestrator.contracts.coverage import Excluded, decide
 from orchestrator.contracts.model import Contract
 from orchestrator.database.engine import reading
-from orchestrator.errors import AmcError, HoursInsufficient, NotCovered, UsageError
+from orchestrator.errors import AmcError, HoursInsufficient, InvalidInput, NotCovered, Problem, UsageError
+from orchestrator.fleet.read import HOSTS, NOT_A_CUSTOMER, provider_folder
 from orchestrator.ledger import store as ledger
-from orchestrator.runs import store
+from orchestrator.runs import playbooks, store
 from orchestrator.runs.order import Order, run_id
 from orchestrator.runs.states import State
 from orchestrator.runs.store import Run
 from orchestrator.settings import Settings
 
+WITH_A_BACKUP_SERVER = frozenset({"backup", "drill", "recover"})
 SUFFIX_LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # none that is mistaken for another
 Enqueue = Callable[[Connection, str, str], None]
 
@@ -33,9 +35,12 @@ def place(
     """Order a run to be done at `now`: (the run, False when it had been ordered under its key before).
 
     NotCovered and HoursInsufficient leave a row in state refused, with the reason. UsageError: there is no
-    such activity, or the key stands for another order.
+    such activity, or the key stands for another order. What the run would need and does not find here (its
+    playbook, a backup server) is refused before anything is held, and leaves nothing.
     """
     decision = decide(contract, order.activity, now)
+    if not isinstance(decision, Excluded):
+        _require(settings, order)
     run = _run(settings, contract, order, decision.clause_id, now)
     try:
         with engine.begin() as connection:
@@ -56,6 +61,17 @@ def place(
         if before is None:
             raise
         return _same(before, order), False
+
+
+def _require(settings: Settings, order: Order) -> None:
+    playbook = playbooks.path(settings.repository, order.activity)
+    if not playbook.is_file():
+        known = ", ".join(playbooks.known(settings.repository)) or "none"
+        raise UsageError(f"{order.activity} has no playbook: there is no {playbook}", f"there are: {known}")
+    if order.activity in WITH_A_BACKUP_SERVER and provider_folder(settings.inventories) is None:
+        words = f"{order.activity} needs a backup server, and there is no such file"
+        mend = "declare one in the group backup_server"
+        raise InvalidInput([Problem(settings.inventories / NOT_A_CUSTOMER / HOSTS, 0, words, mend)])
 
 
 def _same(before: Run, order: Order) -> Run:

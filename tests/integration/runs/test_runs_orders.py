@@ -133,11 +133,18 @@ def test_a_server_that_rolled_back_is_exit_7(busy_house: House) -> None:
     assert (found["state"], found["charged_seconds"]) == ("rolled-back", 900)
 
 
-def test_an_activity_without_a_playbook_fails_and_settles(busy_house: House) -> None:
-    """Covered by the contract, but this house has no such playbook."""
-    found = busy_house.json("run", "start", "harden", "--customer", "acme", "--wait", exit_code=8)
-    assert "harden.yml" in found["words"]
-    assert busy_house.account()["held"] == 0
+def test_what_a_run_needs_is_there_before_anything_is_held(busy_house: House) -> None:
+    """No playbook: exit 2. No backup server: exit 3. Nothing is held, and there is no row."""
+    before, runs = busy_house.account(), len(busy_house.json("run", "list"))
+    said = busy_house.refusal("run", "start", "harden", "--customer", "acme", exit_code=2)
+    assert "harden.yml" in said and "there are: patch" in said
+    playbook = busy_house.folder / "repository" / "playbooks" / "drill.yml"
+    playbook.write_text("- hosts: localhost\n")
+    said = busy_house.refusal("run", "start", "drill", "--customer", "acme", exit_code=3)
+    playbook.unlink()
+    assert "provider/hosts.yml: drill needs a backup server" in said
+    assert (busy_house.account(), len(busy_house.json("run", "list"))) == (before, runs)
+    assert "no customer" in busy_house.refusal("run", "start", "patch", "--customer", "provider", exit_code=2)
 
 
 def test_a_second_worker_says_that_there_is_one(busy_house: House) -> None:

@@ -36,7 +36,7 @@ def faulty(tmp_path: Path) -> Path:
         if customer == "globex":
             text = text.replace("version: 1", "version: 0").replace("Europe/Berlin", "Europe/Berln")
         (folder / "contract.yml").write_text(text)
-        (tmp_path / customer / "hosts.yml").write_text("all: {hosts: {a: }}\n")
+        (tmp_path / customer / "hosts.yml").write_text(f"all: {{hosts: {{{customer}-erp1: }}}}\n")
     return tmp_path
 
 
@@ -78,6 +78,16 @@ def test_problems_exit_with_3_and_name_line_and_mend(faulty: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
+def test_all_of_inventories_is_checked(faulty: Path) -> None:
+    """Without an argument also the servers: two folders' names, and what customers share."""
+    (faulty / "provider").mkdir()
+    (faulty / "provider" / "hosts.yml").write_text("all: {hosts: {acme-erp1: {amc_contract: {}}}}\n")
+    done = amc("check", inventories=faulty)
+    assert done.returncode == 3
+    assert "provider/hosts.yml: acme-erp1 has a contract" in done.stderr
+    assert "provider/hosts.yml: acme-erp1 is the name of a server of acme too" in done.stderr
+
+
 def test_json_is_one_document_for_problems_too(faulty: Path) -> None:
     """With --json stdout holds exactly one document, valid or not, and the exit code stays."""
     done = amc("check", "--json", inventories=faulty)
@@ -93,6 +103,7 @@ def test_json_is_one_document_for_problems_too(faulty: Path) -> None:
     ("which", "code", "words"),
     [
         ("acmee", 2, "did you mean `acme`?"),
+        ("provider", 2, "is no customer"),
         ("/bin/sh", 3, "not text"),
         ("nothing.yml", 3, "no such file"),
         ("inventories", 3, "this is a folder"),

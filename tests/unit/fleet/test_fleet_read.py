@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.errors import InvalidInput, Problem
-from orchestrator.fleet.read import customers, read
+from orchestrator.fleet.read import customers, owners, provider_folder, read
 
 REPOSITORY = Path(__file__).parents[3]
 HOSTS = """\
@@ -58,6 +58,17 @@ def test_what_customers_share_is_no_customer(tmp_path: Path) -> None:
     (tmp_path / "provider" / "hosts.yml").write_text(HOSTS)
     (tmp_path / "empty").mkdir()
     assert customers(tmp_path) == ["c"]
+    assert owners(tmp_path) == ["c", "provider"]
+    assert [server.name for server in read(tmp_path, "provider").servers] == ["erp1", "erp2"]
+
+
+def test_an_empty_provider_is_told_where_its_servers_belong(tmp_path: Path) -> None:
+    """Not below the group of the customers' servers; a folder without hosts.yml is simply not there."""
+    (tmp_path / "provider").mkdir()
+    assert provider_folder(tmp_path) is None
+    (tmp_path / "provider" / "hosts.yml").write_text("all:\n  children:\n    backup_server:\n")
+    with pytest.raises(InvalidInput, match=r"children\.backup_server\.hosts"):
+        read(tmp_path, "provider")
 
 
 def test_servers_are_sorted_and_know_their_groups(tmp_path: Path) -> None:
@@ -112,7 +123,7 @@ def test_an_unknown_customer_names_the_known_ones(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput) as caught:
         read(write(tmp_path, hosts=HOSTS), "d")
     (problem,) = caught.value.problems
-    assert (problem.file, problem.mend) == (tmp_path / "d" / "hosts.yml", "customers with servers: c")
+    assert (problem.file, problem.mend) == (tmp_path / "d" / "hosts.yml", "folders with servers: c")
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ GOOD = {"status": "successful", "rc": 0, "words": "", "servers": {"erp1": {}, "e
 
 def evidence(tmp_path: Path, result: dict[str, Any]) -> Evidence:
     found = Evidence(tmp_path)
-    write_json(found.order, {"servers": ["erp1", "erp2"]})
+    write_json(found.order, {"servers": ["erp1", "erp2"], "activity": "patch"})
     write_json(found.attempt(1).claim, {})
     write_json(found.attempt(1).result, GOOD | result)
     return found
@@ -44,6 +44,15 @@ def test_everything_else_failed_and_says_why(tmp_path: Path, result: dict[str, A
     event, said = judge(evidence(tmp_path, result), Fate.FINISHED, "")
     assert event is Event.FAIL
     assert words in said
+
+
+def test_a_report_of_the_activity_counts_as_work_on_its_server(tmp_path: Path) -> None:
+    """A drill touches a throw-away server; a report of another activity proves nothing."""
+    found = evidence(tmp_path, {"servers": {"erp1": {}, "backup1": {}}})
+    write_json(found.reports / "erp2" / "check.json", {})
+    assert judge(found, Fate.FINISHED, "")[0] is Event.FAIL
+    write_json(found.reports / "erp2" / "patch.json", {})
+    assert judge(found, Fate.FINISHED, "") == (Event.SUCCEED, "")
 
 
 def test_a_server_that_says_it_rolled_back_decides(tmp_path: Path) -> None:
