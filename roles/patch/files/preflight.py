@@ -4,11 +4,14 @@
 
 `look` only reads; `open` also makes the run's folder when nothing speaks against the patch. Ansible hands
 this file to the server's Python on standard input, for check mode on a server that has nothing of ours yet.
+By hand, the folder of the last run is thrown away for a new one once that run is over, but not when there is
+nothing to do and its record still tells how the server is: a run that does nothing leaves nothing new.
 The package lists are refreshed in a copy: the server's own stay as they are.
 
 The document: `refused` (reasons in words, empty when the patch may go), `begun` (this run's apt step started
-before: nothing was looked at again), `check` (what M EMS's own check printed), `pending` ({name, from, to};
-from is null for a new package), `kept_back` (held, or in need of a removal), `failed_units`.
+before, or the last run by hand stands: the rest is what was found then), `opened` (the run's folder was made
+or made anew, now), `check` (what M EMS's own check printed), `pending` ({name, from, to}; from is null for a
+new package), `kept_back` (held, or in need of a removal), `failed_units`.
 """
 
 import argparse
@@ -21,8 +24,10 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 RUNS = Path("/var/lib/amc/runs")
+PROGRAMS = Path("/usr/local/lib/amc/patch")  # there once a run has begun
 BY_HAND = "by-hand"  # the one run id that is used again: its last run is over once it has reported
 ARCHIVES = "/var/cache/apt/archives"
 MIB = 1024 * 1024
@@ -168,7 +173,7 @@ def _look_at_updates(margin: int) -> tuple[list[dict[str, str | None]], list[str
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _open_folder(folder: Path, run_id: str, result: dict[str, object]) -> None:
+def _open_folder(folder: Path, run_id: str, result: dict[str, Any]) -> None:
     """Make the run's folder on the server and keep there what was found before the first change."""
     if run_id == BY_HAND:
         shutil.rmtree(folder, ignore_errors=True)
@@ -179,7 +184,25 @@ def _open_folder(folder: Path, run_id: str, result: dict[str, object]) -> None:
     part.replace(folder / "preflight.json")
 
 
-def examine(asked: argparse.Namespace) -> dict[str, object]:
+def _recorded(folder: Path) -> dict[str, Any]:
+    """What was found before the run's first change."""
+    found: dict[str, Any] = json.loads((folder / "preflight.json").read_text())
+    return found
+
+
+def _stands(folder: Path, found: dict[str, Any]) -> bool:
+    """Whether the record of a run that is over still tells how the server is, and nothing is to be done."""
+    if found["pending"] or not (folder / "preflight.json").exists():
+        return False
+    recorded = _recorded(folder)
+    # A unit that failed since was not this run's, and a package newly kept back is missing in its report.
+    if any(set(found[key]) - set(recorded[key]) for key in ("failed_units", "kept_back")):
+        return False
+    settled = _run(sys.executable, "-B", str(PROGRAMS / "settled.py"), "--run", folder.name)
+    return settled.returncode == 0  # Python's own code when the program is not there: then nobody knows
+
+
+def examine(asked: argparse.Namespace) -> dict[str, Any]:
     """Look at everything, so that all reasons are said at once."""
     margin = asked.margin_mib * MIB
     check, reasons = _ask_mems(asked.check_command)
@@ -196,6 +219,24 @@ def examine(asked: argparse.Namespace) -> dict[str, object]:
     }
 
 
+def answer(asked: argparse.Namespace) -> dict[str, Any]:
+    """The document, see the module; the run has its folder then, unless this only looks or refuses."""
+    if not re.fullmatch(r"[a-z0-9][a-z0-9-]*", asked.run):
+        refusal = f"{asked.run!r} is no run id: it is named by a-z, 0-9 and - only"
+        return {"refused": [refusal], "opened": False, "pending": []}
+    folder = RUNS / asked.run
+    over = asked.run == BY_HAND and (folder / "patch.json").exists()
+    if (folder / "apt.json").exists() and not over:
+        return {**_recorded(folder), "begun": True, "opened": False}
+    found = examine(asked)
+    if asked.verb == "look" or found["refused"]:
+        return {**found, "opened": False}
+    if over and _stands(folder, found):
+        return {**_recorded(folder), "begun": True, "opened": False}
+    _open_folder(folder, asked.run, found)
+    return {**found, "opened": True}
+
+
 def main() -> int:
     """Exit code 0 whatever was found: `refused` says it."""
     words = argparse.ArgumentParser()
@@ -203,26 +244,7 @@ def main() -> int:
     words.add_argument("--run", required=True)
     words.add_argument("--check-command", required=True)
     words.add_argument("--margin-mib", type=int, required=True)
-    asked = words.parse_args()
-    if not re.fullmatch(r"[a-z0-9][a-z0-9-]*", asked.run):
-        print(
-            json.dumps(
-                {
-                    "refused": [f"{asked.run!r} is no run id: it is named by a-z, 0-9 and - only"],
-                    "pending": [],
-                }
-            )
-        )
-        return 0
-    folder = RUNS / asked.run
-    over = asked.run == BY_HAND and (folder / "patch.json").exists()
-    if (folder / "apt.json").exists() and not over:
-        print(json.dumps({**json.loads((folder / "preflight.json").read_text()), "begun": True}))
-        return 0
-    result = examine(asked)
-    if asked.verb == "open" and not result["refused"]:
-        _open_folder(folder, asked.run, result)
-    print(json.dumps(result))
+    print(json.dumps(answer(words.parse_args())))
     return 0
 
 

@@ -1,8 +1,10 @@
-"""Write patch.json, the evidence of a patch run, from what its steps left in the run's folder; print it too.
+"""Write patch.json, the evidence of a patch run, from what its steps left in the run's folder.
 
     report.py --run RUN --server NAME --check-command COMMAND
 
-Written whether the patch went well or not; a step that never began is null.
+Written whether the patch went well or not; a step that never began is null. A report that says what the one
+already there says is not written again: how long M EMS's check took is no news. Prints {"written", "report"},
+the report being the one that patch.json now holds.
 """
 
 import argparse
@@ -20,6 +22,7 @@ import step
 
 REBOOT_FLAG = Path("/run/reboot-required")
 KERNEL_WANTS_REBOOT = {"2", "3"}
+TIMINGS = "timings_ms"  # in what M EMS's check prints; other at every call
 
 
 def _with_cves(
@@ -88,6 +91,23 @@ def gather(asked: argparse.Namespace) -> dict[str, Any]:
     }
 
 
+def _without_timings(report: dict[str, Any]) -> dict[str, Any]:
+    bare = dict(report)
+    for key in ("check_before", "check_after"):
+        if isinstance(report[key], dict):  # a check may print anything, or nothing
+            bare[key] = {name: value for name, value in report[key].items() if name != TIMINGS}
+    return bare
+
+
+def keep(path: Path, report: dict[str, Any]) -> dict[str, Any]:
+    """Write the report if it has news, see the module; what is printed."""
+    there = step.read(path)
+    if there and _without_timings(there) == _without_timings(report):
+        return {"written": False, "report": there}
+    step.write(path, report)
+    return {"written": True, "report": report}
+
+
 def main() -> int:
     """Write it, print it."""
     words = argparse.ArgumentParser()
@@ -95,9 +115,7 @@ def main() -> int:
     words.add_argument("--server", required=True)
     words.add_argument("--check-command", required=True)
     asked = words.parse_args()
-    report = gather(asked)
-    step.write(step.RUNS / asked.run / "patch.json", report)
-    print(json.dumps(report))
+    print(json.dumps(keep(step.RUNS / asked.run / "patch.json", gather(asked))))
     return 0
 
 

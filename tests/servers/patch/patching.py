@@ -55,6 +55,11 @@ class PatchedServer:
             " systemctl list-units --all --no-legend 'amc-*'"
         )
 
+    def run_files(self, run_id: str) -> str:
+        """Each file of the run's record, with its content and the time of its writing."""
+        folder = f"/var/lib/amc/runs/{run_id}"
+        return self.shell(f"sudo find {folder} -printf '%p %T@\\n' | sort; sudo sh -c 'sha256sum {folder}/*'")
+
     def apt_upgrades(self) -> int:
         """How often apt has been asked to upgrade, by its own history."""
         return int(self.shell("grep -cE '^Commandline: apt-get .* upgrade' /var/log/apt/history.log || true"))

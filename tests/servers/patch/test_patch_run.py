@@ -154,6 +154,30 @@ def test_the_report_names_every_package_and_nothing_is_left(
     assert server.shell("systemctl list-units --all --no-legend 'amc-*'") == ""
 
 
+def test_the_same_run_id_once_more_changes_nothing(server: PatchedServer, evidence: Path) -> None:
+    """Ansible counts no change, and on the server and among the evidence no file is other than before."""
+    before = server.fingerprint(), server.run_files("story")
+    fetched = (evidence / server.name / "patch.json").read_bytes()
+    done = Playbook(server, "story", evidence).run()
+    assert " changed=0 " in done.stdout
+    assert (server.fingerprint(), server.run_files("story")) == before
+    assert (evidence / server.name / "patch.json").read_bytes() == fetched
+
+
+def test_by_hand_is_opened_once_and_anew_when_there_is_something_to_do(server: PatchedServer) -> None:
+    """The second run by hand changes no file; with a service on replaced files, the third one restarts it."""
+    assert " changed=2 " in Playbook(server, "").run().stdout  # opened, and reported
+    before = server.fingerprint(), server.run_files("by-hand")
+    assert " changed=0 " in Playbook(server, "").run().stdout
+    assert (server.fingerprint(), server.run_files("by-hand")) == before
+    server.shell("sudo cp -a /usr/sbin/cron /usr/sbin/cron.new && sudo mv /usr/sbin/cron.new /usr/sbin/cron")
+    done = Playbook(server, "").run()
+    assert done.returncode == 0, done.stdout
+    assert json.loads(server.shell("sudo cat /var/lib/amc/runs/by-hand/patch.json"))["restarted"] == [
+        "cron.service"
+    ]
+
+
 def test_a_service_that_does_not_come_back_fails_the_run_in_words(
     server: PatchedServer, evidence: Path
 ) -> None:

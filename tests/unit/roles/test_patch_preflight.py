@@ -1,8 +1,11 @@
-"""The pure parts of roles/patch/files/preflight.py, on text that apt and dpkg really printed."""
+"""roles/patch/files/preflight.py: pure parts on text that apt and dpkg really printed, and what it opens."""
 
+import argparse
+import json
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -93,3 +96,114 @@ def test_places_on_one_file_system_add_up(preflight: ModuleType, tmp_path: Path)
 def test_a_place_that_is_not_there_is_no_obstacle(preflight: ModuleType, tmp_path: Path) -> None:
     """A server without /boot is measured without it."""
     assert preflight.too_small({str(tmp_path / "boot"): 1 << 60}, 0) == []
+
+
+NOTHING: dict[str, Any] = {
+    "refused": [],
+    "begun": False,
+    "check": {"ok": True},
+    "pending": [],
+    "kept_back": [],
+    "failed_units": [],
+}
+BASH = {"name": "bash", "from": "1", "to": "2"}
+
+
+@pytest.fixture
+def ask(
+    preflight: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., dict[str, Any]]:
+    """`ask(run, pending=…)`: the answer where that is found; settled.py is a stand-in, see `over`."""
+    monkeypatch.setattr(preflight, "RUNS", tmp_path)
+    monkeypatch.setattr(preflight, "PROGRAMS", tmp_path / "programs")
+
+    def ask(run: str, verb: str = "open", **found: object) -> dict[str, Any]:
+        monkeypatch.setattr(preflight, "examine", lambda _asked: {**NOTHING, **found})
+        answered: dict[str, Any] = preflight.answer(argparse.Namespace(run=run, verb=verb))
+        return answered
+
+    return ask
+
+
+def over(runs: Path, settled: bool = True) -> Path:
+    """The folder of a run by hand that was reported; `settled` is what settled.py says of it."""
+    folder = runs / "by-hand"
+    folder.mkdir()
+    (folder / "preflight.json").write_text(json.dumps({**NOTHING, "pending": [BASH]}))
+    for name in ("apt.json", "patch.json"):
+        (folder / name).write_text("{}")
+    (runs / "programs").mkdir()
+    (runs / "programs/settled.py").write_text(f"raise SystemExit({0 if settled else 1})")
+    return folder
+
+
+def contents(folder: Path) -> dict[str, tuple[str, int]]:
+    return {path.name: (path.read_text(), path.stat().st_mtime_ns) for path in folder.iterdir()}
+
+
+def test_a_run_that_has_begun_opens_nothing(ask: Callable[..., dict[str, Any]], tmp_path: Path) -> None:
+    """Opened once, and anew while nothing has begun; then its record stays, whatever is found."""
+    assert ask("r1", pending=[BASH])["opened"] is True
+    assert ask("r1", pending=[BASH])["opened"] is True
+    (tmp_path / "r1/apt.json").write_text("{}")
+    before = contents(tmp_path / "r1")
+    answered = ask("r1", pending=[])
+    assert (answered["begun"], answered["opened"], answered["pending"]) == (True, False, [BASH])
+    assert contents(tmp_path / "r1") == before
+
+
+def test_looking_and_refusing_open_nothing(ask: Callable[..., dict[str, Any]], tmp_path: Path) -> None:
+    """No folder is made, and the last run's record by hand stays."""
+    assert ask("r1", "look", pending=[BASH])["opened"] is False
+    assert ask("r1", refused=["M EMS is down"])["opened"] is False
+    assert ask("No Id")["opened"] is False
+    assert list(tmp_path.iterdir()) == []
+    before = contents(over(tmp_path, settled=False))
+    assert ask("by-hand", "look")["opened"] is False
+    assert ask("by-hand", refused=["M EMS is down"])["opened"] is False
+    assert contents(tmp_path / "by-hand") == before
+
+
+def test_by_hand_again_with_nothing_to_do_keeps_the_record(
+    ask: Callable[..., dict[str, Any]], tmp_path: Path
+) -> None:
+    """Not a file changes; check mode names what is pending now, not what the record holds."""
+    before = contents(over(tmp_path))
+    answered = ask("by-hand")
+    assert (answered["begun"], answered["opened"], answered["pending"]) == (True, False, [BASH])
+    assert contents(tmp_path / "by-hand") == before
+    looked = ask("by-hand", "look")
+    assert (looked["begun"], looked["opened"], looked["pending"]) == (False, False, [])
+
+
+@pytest.mark.parametrize(
+    "found", [{"pending": [BASH]}, {"failed_units": ["cron.service"]}, {"kept_back": ["nodejs"]}]
+)
+def test_by_hand_again_with_news_opens_a_new_record(
+    ask: Callable[..., dict[str, Any]], tmp_path: Path, found: dict[str, Any]
+) -> None:
+    """Something pending, a unit that failed since, a package newly kept back: the record is no longer so."""
+    folder = over(tmp_path)
+    answered = ask("by-hand", **found)
+    assert (answered["begun"], answered["opened"]) == (False, True)
+    assert [path.name for path in folder.iterdir()] == ["preflight.json"]
+    assert json.loads((folder / "preflight.json").read_text()) == {**NOTHING, **found}
+
+
+def test_by_hand_again_opens_a_new_record_unless_the_last_run_left_nothing_to_do(
+    ask: Callable[..., dict[str, Any]], tmp_path: Path
+) -> None:
+    """settled.py says no, or isn't there to be asked."""
+    over(tmp_path, settled=False)
+    assert ask("by-hand")["opened"] is True
+    (tmp_path / "programs/settled.py").unlink()
+    for name in ("apt.json", "patch.json"):
+        (tmp_path / "by-hand" / name).write_text("{}")
+    assert ask("by-hand")["opened"] is True
+
+
+def test_a_unit_that_the_patch_mended_is_no_news(ask: Callable[..., dict[str, Any]], tmp_path: Path) -> None:
+    """Failed before the last run and no longer: its record stays."""
+    folder = over(tmp_path)
+    (folder / "preflight.json").write_text(json.dumps({**NOTHING, "failed_units": ["cron.service"]}))
+    assert ask("by-hand")["opened"] is False

@@ -1,9 +1,11 @@
-"""The pure parts of packages.py, changelogs.py, restart.py and report.py of roles/patch."""
+"""The pure parts of packages.py, changelogs.py, restart.py, report.py and settled.py of roles/patch."""
 
 import gzip
+import json
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -144,3 +146,97 @@ def test_needrestarts_batch_output_is_read(patch_program: Load) -> None:
         "sessions": ["ops @ session #4"],
         "kernel": ["3"],
     }
+
+
+def test_the_same_report_is_not_written_twice(patch_program: Load, tmp_path: Path) -> None:
+    """Other timings of the checks are no news; what patch.json holds is what is said."""
+    report = patch_program("report")
+    path = tmp_path / "patch.json"
+    first = {
+        "packages": [],
+        "check_before": None,
+        "check_after": {"ok": True, "timings_ms": {"login": 9.0}, "exit_code": 0},
+    }
+    second = {**first, "check_after": {"ok": True, "timings_ms": {"login": 7.5}, "exit_code": 0}}
+    assert report.keep(path, first) == {"written": True, "report": first}
+    written = path.stat().st_mtime_ns, path.read_bytes()
+    assert report.keep(path, second) == {"written": False, "report": first}
+    assert (path.stat().st_mtime_ns, path.read_bytes()) == written
+
+
+@pytest.mark.parametrize(
+    "news",
+    [
+        {"packages": [{"name": "bash"}]},
+        {"check_before": {"ok": True}},
+        {"check_after": {"ok": False, "timings_ms": {}}},
+        {"check_after": None},
+    ],
+)
+def test_a_report_with_news_is_written(patch_program: Load, tmp_path: Path, news: dict[str, Any]) -> None:
+    """Anything but timings: also what the check answered."""
+    report = patch_program("report")
+    first = {"packages": [], "check_before": "words", "check_after": {"ok": True, "timings_ms": {}}}
+    report.keep(tmp_path / "patch.json", first)
+    assert report.keep(tmp_path / "patch.json", {**first, **news})["written"] is True
+    assert json.loads((tmp_path / "patch.json").read_text()) == {**first, **news}
+
+
+@pytest.fixture
+def settled(patch_program: Load, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """settled.py with a run in tmp_path that updated bash and restarted all there was to restart."""
+    module = patch_program("settled")
+    for name in ("apt", "restart"):
+        (tmp_path / f"{name}.json").write_text(json.dumps({"attempts": [{"rc": 100}, {"rc": 0}]}))
+    (tmp_path / "packages-before.json").write_text(json.dumps({"bash": {"version": "1"}}))
+    updated = {"name": "bash", "from": "1", "to": "2", "cves": []}
+    (tmp_path / "patch.json").write_text(json.dumps({"packages": [updated]}))
+    monkeypatch.setattr(module.packages, "installed", lambda: {"bash": {"version": "2"}})
+    monkeypatch.setattr(
+        module.restart,
+        "on_old_files",
+        lambda: {"services": [], "sessions": ["ops @ session #4"], "kernel": []},
+    )
+    return module
+
+
+def test_a_run_is_settled_when_the_server_is_as_it_left_it(settled: ModuleType, tmp_path: Path) -> None:
+    """A person who is still logged in on old files is no work for a next run."""
+    assert settled.why_not(tmp_path) == ""
+
+
+@pytest.mark.parametrize(
+    ("step", "attempt", "words"),
+    [("apt", {"rc": 100}, "apt ended with: failed"), ("restart", {"rc": None}, "restart ended with: lost")],
+)
+def test_a_run_whose_step_did_not_end_well_is_not_settled(
+    settled: ModuleType, tmp_path: Path, step: str, attempt: dict[str, Any], words: str
+) -> None:
+    """Nor one that left no step or no report at all."""
+    (tmp_path / f"{step}.json").write_text(json.dumps({"attempts": [attempt]}))
+    assert words in settled.why_not(tmp_path)
+    assert settled.why_not(tmp_path / "nowhere") == "its step apt ended with: none"
+
+
+def test_a_run_without_a_report_is_not_settled(settled: ModuleType, tmp_path: Path) -> None:
+    """It was cut short after its steps."""
+    (tmp_path / "patch.json").unlink()
+    assert settled.why_not(tmp_path) == "it left no report"
+
+
+def test_a_server_that_changed_since_is_not_settled(
+    settled: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By another package, a service on replaced files, or a needrestart that is gone."""
+    monkeypatch.setattr(settled.packages, "installed", lambda: {"bash": {"version": "3"}})
+    assert settled.why_not(tmp_path) == "packages have changed since its report"
+    monkeypatch.setattr(settled.packages, "installed", lambda: {"bash": {"version": "2"}})
+    old = {"services": ["cron.service"], "sessions": ["ops @ user manager service"], "kernel": []}
+    monkeypatch.setattr(settled.restart, "on_old_files", lambda: old)
+    assert settled.why_not(tmp_path).startswith("on replaced files: cron.service, user@")
+
+    def gone() -> None:
+        raise FileNotFoundError("needrestart")
+
+    monkeypatch.setattr(settled.restart, "on_old_files", gone)
+    assert settled.why_not(tmp_path) == "what runs on replaced files can't be asked: needrestart"
