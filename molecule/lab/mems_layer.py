@@ -1,14 +1,17 @@
 """The saved layer with M EMS deployed: a server started from it answers business calls within seconds.
 
-    python molecule/lab/mems_layer.py
+    python molecule/lab/mems_layer.py [--json]
 
 Prints the layer's key, for `amc lab up --server mems1 --layer KEY`; builds the layer where there is none yet,
-by playbooks/deploy.yml. It belongs to the server name mems1, whose certificate it holds. What was made for it
-(CA, passwords) lies in the server at SECRETS: copy it to your AMC_SECRETS_DIR to run playbooks against it.
+by playbooks/deploy.yml. With --json it prints {"layer": KEY, "built": whether this call built it}.
+The layer belongs to the server name mems1, whose certificate it holds. What was made for it (CA, passwords)
+lies in the server at SECRETS: copy it to your AMC_SECRETS_DIR to run playbooks against it.
 The key follows the content of the roles, so a changed role has a new layer.
 """
 
+import argparse
 import hashlib
+import json
 import os
 import shutil
 import signal
@@ -47,26 +50,30 @@ def key() -> str:
     return f"mems-{digest.hexdigest()[:12]}"
 
 
-def ensure(cache: Path) -> str:
-    """The layer's key; the layer exists afterwards. Progress on stderr. LabError when it can't be built."""
+def ensure(cache: Path) -> tuple[str, bool]:
+    """The layer's key, and whether it was built here and now; it exists afterwards. Progress on stderr.
+
+    LabError when it can't be built.
+    """
     wanted = key()
     if _lab(cache).has_layer(wanted):
-        return wanted
+        return wanted, False
     cache.mkdir(parents=True, exist_ok=True)
     what = "another command to finish building the M EMS layer"
     with file_lock(cache / "mems-layer.lock", what, BUILD_SECONDS, _say):
         lab = _lab(cache)
-        if not lab.has_layer(wanted):
-            started = time.monotonic()
-            lab.down()  # what a killed build left
+        if lab.has_layer(wanted):  # the other command has built it
+            return wanted, False
+        started = time.monotonic()
+        lab.down()  # what a killed build left
+        shutil.rmtree(lab.home, ignore_errors=True)
+        try:
+            _build(lab, wanted)
+        finally:
+            lab.down()
             shutil.rmtree(lab.home, ignore_errors=True)
-            try:
-                _build(lab, wanted)
-            finally:
-                lab.down()
-                shutil.rmtree(lab.home, ignore_errors=True)
-            _say(f"layer {wanted}: built in {time.monotonic() - started:.0f} s")
-    return wanted
+        _say(f"layer {wanted}: built in {time.monotonic() - started:.0f} s")
+    return wanted, True
 
 
 def _lab(cache: Path) -> Lab:
@@ -115,7 +122,11 @@ def _say(line: str) -> None:
 
 if __name__ == "__main__":
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that it takes its lab down
+    words = argparse.ArgumentParser()
+    words.add_argument("--json", action="store_true", help="print whether it was built, too")
+    asked = words.parse_args()
     try:
-        print(ensure(settings.read().cache))
+        layer, built = ensure(settings.read().cache)
+        print(json.dumps({"layer": layer, "built": built}) if asked.json else layer)
     except LabError as error:
         sys.exit(f"mems_layer: {error}")
