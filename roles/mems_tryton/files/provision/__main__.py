@@ -1,13 +1,15 @@
 """Make the Tryton database what the inventory says, and print what had to be changed.
 
 TRYTOND_CONFIG names trytond.conf. stdin: one JSON object
-    database   name of the PostgreSQL database, which exists
+    database   name of the PostgreSQL database, which exists unless its contents are awaited
+    contents   provisioned: converge them; recovered: leave them; awaited: a recovery will bring them
     modules    names of the modules to activate, with what they need
     company    {name, currency, currency_name, currency_symbol, time_zone}
     passwords  {admin, check}
     demo_scale 0 none, 1 a small business, N the same business N times
     check      true: change nothing, say what would change
-stdout: {"changed": ["module sale", "company Acme", ...]}
+stdout: {"changed": ["module sale", "company Acme", ...], "modules": [name, ...]}
+        `modules` are the active ones, or those that the wish makes active where there is no database yet
 
 Everything but the modules is one transaction: all of it or nothing.
 """
@@ -25,8 +27,16 @@ from trytond.transaction import Transaction, TransactionError
 
 
 def main() -> None:
-    """Read the wish, converge, report."""
+    """Read the wish, converge unless the contents are a recovery's, report."""
     wish = json.load(sys.stdin)
+    changed = converge(wish) if wish["contents"] == "provisioned" else []
+    awaited = wish["contents"] == "awaited"
+    active = modules.needed(wish["modules"]) if awaited else modules.active(wish["database"])
+    print(json.dumps({"changed": changed, "modules": sorted(active)}))
+
+
+def converge(wish: dict) -> list[str]:
+    """Modules, then everything else; returns what had to be changed."""
     Pool.start()
     changed = modules.activate(wish["database"], wish["modules"], check=wish["check"])
     if not (changed and wish["check"]):
@@ -38,7 +48,7 @@ def main() -> None:
                 break
             except TransactionError as error:
                 error.fix(extras)
-    print(json.dumps({"changed": changed}))
+    return changed
 
 
 def records(wish: dict, extras: dict) -> list[str]:

@@ -2,13 +2,15 @@
 
 from trytond import backend
 from trytond.config import config
+from trytond.exceptions import MissingDependenciesException
+from trytond.modules import create_graph
 from trytond.pool import Pool
 from trytond.transaction import Transaction
 
 
 def activate(database: str, wanted: list[str], check: bool) -> list[str]:
     """Activate what is missing and load the pool; returns the names that were missing."""
-    missing = [name for name in wanted if name not in _active(database)]
+    missing = [name for name in wanted if name not in active(database)]
     if missing and check:
         return [f"module {name}" for name in missing]
     language = config.get("database", "language")
@@ -22,7 +24,18 @@ def activate(database: str, wanted: list[str], check: bool) -> list[str]:
     return [f"module {name}" for name in missing]
 
 
-def _active(database: str) -> set[str]:
+def needed(wanted: list[str]) -> set[str]:
+    """The modules with all that they stand on, by what the packages say."""
+    names = {"ir", "res", *wanted}
+    while True:
+        try:
+            create_graph(names)
+            return names
+        except MissingDependenciesException as error:
+            names |= set(error.missings)
+
+
+def active(database: str) -> set[str]:
     """Names of the active modules; none before Tryton's own tables exist."""
     if not backend.Database(database).test():
         return set()
