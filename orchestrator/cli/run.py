@@ -34,6 +34,25 @@ def start(
     check: Annotated[
         bool, typer.Option("--check", help="Ansible's check mode: changes nothing, free")
     ] = False,
+    without_proven_backup: Annotated[
+        str | None,
+        typer.Option(metavar="REASON", help="patch: go on without a backup that a drill has proven"),
+    ] = None,
+    to: Annotated[
+        str | None, typer.Option(metavar="TIME", help="recover: to this moment, with its offset from UTC")
+    ] = None,
+    only: Annotated[
+        str | None, typer.Option(metavar="PART", help="recover: database, files or attachment alone")
+    ] = None,
+    attachment: Annotated[
+        str | None, typer.Option(metavar="PATH", help="recover: this one of the file store")
+    ] = None,
+    put_back: Annotated[
+        str | None, typer.Option(metavar="RUN", help="recover: put back what that recovery set aside")
+    ] = None,
+    moment: Annotated[
+        str | None, typer.Option(metavar="WHICH", help="drill: restore the newest or a random moment")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Order a run: covered by the contract? hours held? then it is queued, and a worker does it."""
@@ -46,7 +65,17 @@ def start(
     engine = connect(settings.database_url)
     servers = _servers(settings, customer, server or [])
     contract = read_customer(settings.inventories, customer)
-    order = Order(customer, activity, servers, ENGINEER, key or f"engineer-{secrets.token_hex(8)}", check)
+    given = {
+        "without_proven_backup": without_proven_backup,
+        "to": to,
+        "only": only,
+        "attachment": attachment,
+        "put_back": put_back,
+        "moment": moment,
+    }
+    asked = {name: value for name, value in given.items() if value is not None}
+    key = key or f"engineer-{secrets.token_hex(8)}"
+    order = Order(customer, activity, servers, ENGINEER, key, check, asked)
     now = datetime.now(UTC)
     run, is_new = placing.place(engine, settings, contract, order, now=now, enqueue=worker.enqueue)
     _say(view.ordered(run, contract, now) if is_new else f"{run.id}: was ordered before under this key")
@@ -147,7 +176,7 @@ def _servers(settings: settings_.Settings, customer: str, wanted: list[str]) -> 
 
 def _print_run(settings: settings_.Settings, run: "Run", as_json: bool) -> None:
     from orchestrator.ledger.hours import show as hours
-    from orchestrator.runs import view
+    from orchestrator.runs import options, view
 
     found = view.details(settings, run)
     if as_json:
@@ -155,6 +184,8 @@ def _print_run(settings: settings_.Settings, run: "Run", as_json: bool) -> None:
         return
     print(f"run       {run.id}")
     print(f"order     {run.activity} on {', '.join(run.servers)} for {run.customer}")
+    for words in options.words(run.options):
+        print(f"option    {words}")
     print(f"cause     {run.cause}, key {run.key}")
     print(f"state     {found['state']}{f': {run.words}' if run.words else ''}")
     if found["next"]:

@@ -20,7 +20,7 @@ from typing import Any
 
 from orchestrator import settings as settings_
 from orchestrator.fleet.read import provider_folder
-from orchestrator.runs import playbooks
+from orchestrator.runs import options, playbooks
 from orchestrator.runs.attempts import RUN_LIMIT_SECONDS
 from orchestrator.runs.events import Events
 from orchestrator.runs.evidence import Attempt, Evidence, read_json, sha256, tree_hash, write_json
@@ -72,13 +72,7 @@ def execute(evidence: Evidence, attempt: Attempt, settings: settings_.Settings) 
             inventory=[str(folder) for folder in (inventory, provider) if folder],
             limit=playbooks.limit(playbook, order["servers"]),
             cmdline="--check" if order["check"] else None,
-            extravars={
-                "amc_run_id": order["run"],
-                "amc_run_attempt": attempt.number,
-                "amc_evidence_dir": str(evidence.reports),
-                "amc_secrets_dir": str(settings.secrets_dir),
-                "amc_server_command": settings.server_command,
-            },
+            extravars=_variables(evidence, attempt, settings, order),
             envvars=_environment(repository, settings),
             settings={"suppress_output_file": True},
             suppress_env_files=True,
@@ -93,6 +87,19 @@ def execute(evidence: Evidence, attempt: Attempt, settings: settings_.Settings) 
         "rc": runner.rc,
         "words": "; ".join(events.complaints),
         "servers": events.servers,
+    }
+
+
+def _variables(
+    evidence: Evidence, attempt: Attempt, settings: settings_.Settings, order: dict[str, Any]
+) -> dict[str, Any]:
+    """What the playbook gets as extra variables."""
+    return options.variables(order["activity"], order.get("options", {})) | {
+        "amc_run_id": order["run"],
+        "amc_run_attempt": attempt.number,
+        "amc_evidence_dir": str(evidence.reports),
+        "amc_secrets_dir": str(settings.secrets_dir),
+        "amc_server_command": settings.server_command,
     }
 
 

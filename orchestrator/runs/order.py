@@ -3,7 +3,8 @@
 import hashlib
 import json
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from orchestrator.errors import UsageError
@@ -17,7 +18,7 @@ class Order:
     """One unique `key`: what is ordered twice under one key is ordered once.
 
     `servers` in the inventory's order, at least one. `cause` says who or what ordered it. A `check` order
-    runs the playbook in Ansible's check mode and is free.
+    runs the playbook in Ansible's check mode and is free. `options`: see runs/options.py.
     """
 
     customer: str
@@ -26,6 +27,7 @@ class Order:
     cause: str
     key: str
     check: bool = False
+    options: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """UsageError for a key that can't be used."""
@@ -37,7 +39,9 @@ class Order:
 
     def digest(self) -> str:
         """SHA-256 of what is asked for (the cause aside): tells a repetition from another order."""
-        asked = [self.customer, self.activity, sorted(self.servers), self.check]
+        asked: list[object] = [self.customer, self.activity, sorted(self.servers), self.check]
+        if self.options:  # orders from before there were options keep their digest
+            asked.append(dict(sorted(self.options.items())))
         return hashlib.sha256(json.dumps(asked).encode()).hexdigest()
 
 

@@ -107,6 +107,7 @@ def _order(run: Run) -> dict[str, Any]:
         "activity": run.activity,
         "servers": run.servers,
         "check": run.check_mode,
+        "options": run.options,
         "cause": run.cause,
         "key": run.key,
         "ordered_at": run.ordered_at.isoformat(),

@@ -18,7 +18,7 @@ from orchestrator.database.engine import reading
 from orchestrator.errors import AmcError, HoursInsufficient, InvalidInput, NotCovered, Problem, UsageError
 from orchestrator.fleet.read import HOSTS, NOT_A_CUSTOMER, provider_folder
 from orchestrator.ledger import store as ledger
-from orchestrator.runs import playbooks, store
+from orchestrator.runs import options, playbooks, store
 from orchestrator.runs.order import Order, run_id
 from orchestrator.runs.states import State
 from orchestrator.runs.store import Run
@@ -40,6 +40,7 @@ def place(
     """
     decision = decide(contract, order.activity, now)
     if not isinstance(decision, Excluded):
+        order = replace(order, options=options.checked(order.activity, order.options, now))
         _require(settings, order)
     run = _run(settings, contract, order, decision.clause_id, now)
     try:
@@ -48,6 +49,7 @@ def place(
                 return _same(before, order), False
             if isinstance(decision, Excluded):
                 raise NotCovered(decision.reason)
+            _require_what_was_set_aside(connection, order)
             queued = replace(run, held=0 if order.check else _hold(connection, contract, decision.terms, run))
             store.add(connection, queued)
             enqueue(connection, run.id, order.customer)
@@ -72,6 +74,21 @@ def _require(settings: Settings, order: Order) -> None:
         words = f"{order.activity} needs a backup server, and there is no such file"
         mend = "declare one in the group backup_server"
         raise InvalidInput([Problem(settings.inventories / NOT_A_CUSTOMER / HOSTS, 0, words, mend)])
+
+
+def _require_what_was_set_aside(connection: Connection, order: Order) -> None:
+    if (name := order.options.get("put_back")) is None:
+        return
+    before = store.get(connection, name)
+    if (before.activity, before.customer) != ("recover", order.customer):
+        raise UsageError(
+            f"{name} is no recovery of {order.customer}",
+            f"amc run list --customer {order.customer} shows them",
+        )
+    if strange := [server for server in order.servers if server not in before.servers]:
+        raise UsageError(
+            f"{name} set nothing aside on {', '.join(strange)}", f"add --server {before.servers[0]}"
+        )
 
 
 def _same(before: Run, order: Order) -> Run:
@@ -105,6 +122,7 @@ def _run(settings: Settings, contract: Contract, order: Order, clause: str, now:
         customer=order.customer,
         activity=order.activity,
         servers=list(order.servers),
+        options=dict(order.options),
         cause=order.cause,
         check_mode=order.check,
         clause=clause,

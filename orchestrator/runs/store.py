@@ -1,7 +1,7 @@
 """Runs in the database: reading them, adding one, and moving one from state to state."""
 
 import json
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any
 
@@ -45,6 +45,7 @@ class Run:
     charged: int | None = None
     overage: int | None = None
     manifest: str | None = None
+    options: dict[str, str] = field(default_factory=dict)
 
     @property
     def is_open(self) -> bool:

@@ -47,6 +47,7 @@ runs = Table(
     Column("charged", BigInteger),
     Column("overage", BigInteger),
     Column("manifest", String(64)),
+    Column("options", JSON, nullable=False, server_default=text("'{}'")),
     CheckConstraint(
         "state IN ('queued', 'running', 'done', 'rolled-back', 'failed', 'unknown', 'refused')", name="state"
     ),

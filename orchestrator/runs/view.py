@@ -36,9 +36,10 @@ def standing(settings: Settings, run: Run) -> tuple[str, str]:
 def document(settings: Settings, run: Run) -> dict[str, Any]:
     """The run for `--json`. Times are ISO 8601 in UTC or null, `*_seconds` whole seconds or null.
 
-    id, key, customer, activity, servers, cause, check, clause, contract {number, version}, state, words,
-    next, exit_code, ordered_at, started_at, ended_at, held_seconds, raw_seconds, rounded_seconds,
-    charged_seconds, overage_seconds, evidence (folder), manifest_sha256.
+    id, key, customer, activity, servers, options {name: value}, cause, check, clause,
+    contract {number, version}, state, words, next, exit_code, ordered_at, started_at, ended_at,
+    held_seconds, raw_seconds, rounded_seconds, charged_seconds, overage_seconds, evidence (folder),
+    manifest_sha256.
     """
     state, following = standing(settings, run)
     return {
@@ -47,6 +48,7 @@ def document(settings: Settings, run: Run) -> dict[str, Any]:
         "customer": run.customer,
         "activity": run.activity,
         "servers": run.servers,
+        "options": run.options,
         "cause": run.cause,
         "check": run.check_mode,
         "clause": run.clause,

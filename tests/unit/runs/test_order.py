@@ -22,11 +22,26 @@ def test_the_same_request_has_the_same_digest() -> None:
 
 
 @pytest.mark.parametrize(
-    "other", [{"customer": "globex"}, {"activity": "check"}, {"servers": ("a",)}, {"check": True}]
+    "other",
+    [
+        {"customer": "globex"},
+        {"activity": "check"},
+        {"servers": ("a",)},
+        {"check": True},
+        {"options": {"without_proven_backup": "why"}},
+        {"options": {"without_proven_backup": "why not"}},
+    ],
 )
 def test_another_request_has_another_digest(other: dict[str, object]) -> None:
     """One key can't stand for two different orders."""
     assert order(**other).digest() != order().digest()
+
+
+def test_an_order_without_options_has_the_digest_it_always_had() -> None:
+    """A key that was used before there were options still stands for the same order."""
+    assert order().digest() == "35234e4cb5c77dfaf46f15613ace146b596a392417fd679558ef759adf7c2caa"
+    one, two = {"only": "files", "to": "x"}, {"to": "x", "only": "files"}
+    assert order(options=one).digest() == order(options=two).digest()
 
 
 @pytest.mark.parametrize("key", ["", " ", "-k", "k k", "k\n", "ü", "k" * 129])
