@@ -29,6 +29,7 @@ from typing import Any
 RUNS = Path("/var/lib/amc/runs")
 PROGRAMS = Path("/usr/local/lib/amc/patch")  # there once a run has begun
 BY_HAND = "by-hand"  # the one run id that is used again: its last run is over once it has reported
+STEP = Path("/usr/local/lib/amc/step.py")
 ARCHIVES = "/var/cache/apt/archives"
 MIB = 1024 * 1024
 LISTS_NEED = 192 * MIB  # a copy of the package lists and their refresh
@@ -206,6 +207,8 @@ def examine(asked: argparse.Namespace) -> dict[str, Any]:
     """Look at everything, so that all reasons are said at once."""
     margin = asked.margin_mib * MIB
     check, reasons = _ask_mems(asked.check_command)
+    if not STEP.exists():
+        reasons.append(f"{STEP} is not there: deploy M EMS with this version of the roles first")
     reasons += _busy_units(asked.run)
     small = too_small({"/": 0, "/var": 0, "/var/tmp": LISTS_NEED}, margin)
     pending, kept_back, more = ([], [], small) if small else _look_at_updates(margin)

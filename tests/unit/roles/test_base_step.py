@@ -1,4 +1,4 @@
-"""roles/patch/files/step.py: what a request means in each state, and the unit's side with real commands."""
+"""roles/base/files/step.py: what a request means in each state, and the unit's side with real commands."""
 
 import argparse
 import json
