@@ -1,6 +1,7 @@
 """`amc contract`: are the contracts valid, and what may they say?"""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -35,6 +36,8 @@ def check(
         raise typer.Exit(InvalidInput.exit_code if problems else 0)
     for contract in contracts:
         print(_line(contract))
+        for words in _ended(contract):
+            print(f"  {words}")
     if problems:
         raise InvalidInput(problems)
 
@@ -84,9 +87,19 @@ def _line(contract: "Contract") -> str:
     )
 
 
+def _ended(contract: "Contract") -> list[str]:
+    """Exceptions that no longer hold: nothing is wrong with the contract, but somebody should know."""
+    return [
+        f"no longer holds: the exception from hardening rule {each.rule} (by {each.who}) ended with "
+        f"{each.until}; harden applies the rule again"
+        for each in contract.ended_exceptions(datetime.now(UTC))
+    ]
+
+
 def _document(contracts: "list[Contract]", problems: list[Problem]) -> dict[str, Any]:
     return {
         "valid": not problems,
+        "notices": [f"{contract.customer}: {words}" for contract in contracts for words in _ended(contract)],
         "contracts": [contract.model_dump(mode="json", exclude_none=True) for contract in contracts],
         "problems": [
             {

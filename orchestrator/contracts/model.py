@@ -1,16 +1,15 @@
 """The contract's model: what `amc_contract` in group_vars/all/contract.yml may say, rule by rule.
 
 Built by contracts/read.py, which gives every fault its file, line and mend. A rule that a type can't express
-raises its faults by way of `_fault`; a rule across keys speaks once these keys are valid by themselves.
+raises its faults by way of `fault`; a rule across keys speaks once these keys are valid by themselves.
 """
 
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Annotated, Literal, NamedTuple, cast, get_args
+from typing import Annotated, Literal, cast, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
-from pydantic_core import PydanticCustomError
+from pydantic import ConfigDict, Field, ValidationInfo, field_validator
 
 from orchestrator.contracts.activities import (
     DEFAULTS,
@@ -20,15 +19,20 @@ from orchestrator.contracts.activities import (
     CoveredClause,
     WhenUsedUp,
 )
+from orchestrator.contracts.part import Fault, Part, broken, fault
+from orchestrator.contracts.protection import Backup, Hardening, HardeningException
 from orchestrator.contracts.spelling import closest
 
 __all__ = [
     "DAYS",
     "ActivityTerms",
+    "Backup",
     "Charge",
     "Contract",
     "ContractFile",
     "Fault",
+    "Hardening",
+    "HardeningException",
     "Hours",
     "Mode",
     "Term",
@@ -43,30 +47,9 @@ StartTime = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
 EndTime = Annotated[str, Field(pattern=r"^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$")]
 
 
-class Fault(NamedTuple):
-    """A broken rule: `key` is the path below the checked value that is wrong, for the line."""
-
-    message: str
-    mend: str
-    key: tuple[str, ...] = ()
-
-
-def _broken(*faults: Fault) -> PydanticCustomError:
-    # The faults travel in the error's context: its template would read braces as placeholders.
-    return PydanticCustomError("rule", "a rule of the contract is broken", {"faults": faults})
-
-
-def _fault(message: str, mend: str, *key: str) -> PydanticCustomError:
-    return _broken(Fault(message, mend, key))
-
-
 def _is_place(zone: str) -> bool:
     """`localtime` depends on the machine, `EST` forgets summer time: a contract names a place or UTC."""
     return "/" in zone or zone == "UTC"
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
 class Mode(StrEnum):
@@ -76,7 +59,7 @@ class Mode(StrEnum):
     COMPREHENSIVE = "comprehensive"
 
 
-class Term(_Part):
+class Term(Part):
     """First and last day (both inclusive) in the contract's time zone."""
 
     start: date = Field(description="the first day, YYYY-MM-DD", examples=["2026-01-01"])
@@ -91,11 +74,11 @@ class Term(_Part):
     def _not_before_start(cls, end: date | None, info: ValidationInfo) -> date | None:
         start = info.data.get("start")
         if end and start and end < start:
-            raise _fault(f"the term ends on {end}, before it starts on {start}", f"use a day from {start} on")
+            raise fault(f"the term ends on {end}, before it starts on {start}", f"use a day from {start} on")
         return end
 
 
-class Hours(_Part):
+class Hours(Part):
     """The hours granted; effort is rounded once per run: up to the increment, at least the minimum."""
 
     per_calendar_year: int | None = Field(
@@ -116,14 +99,14 @@ class Hours(_Part):
     def _whole_increments(cls, minimum: int, info: ValidationInfo) -> int:
         increment = info.data.get("increment_minutes")
         if increment and minimum % increment:
-            raise _fault(
+            raise fault(
                 f"minimum_minutes is {minimum}, not a multiple of increment_minutes ({increment})",
                 f"use {minimum - minimum % increment} or {minimum - minimum % increment + increment}",
             )
         return minimum
 
 
-class Window(_Part):
+class Window(Part):
     """Hours of the customer's clock in which work that can be noticed may run; `days` name the day it starts.
 
     An end before the start lies on the next day. Open at `start`, closed at `end`.
@@ -140,20 +123,20 @@ class Window(_Part):
     def _each_day_once(cls, days: tuple[Day, ...]) -> tuple[Day, ...]:
         twice = sorted({day for day in days if days.count(day) > 1})
         if twice:
-            raise _fault(f"{', '.join(twice)} is named more than once", "name each day once")
+            raise fault(f"{', '.join(twice)} is named more than once", "name each day once")
         return days
 
     @field_validator("end")
     @classmethod
     def _not_empty(cls, end: str, info: ValidationInfo) -> str:
         if end == info.data.get("start"):
-            raise _fault(
+            raise fault(
                 f"the window starts and ends at {end}", 'a whole day is start: "00:00" with end: "24:00"'
             )
         return end
 
 
-class ActivityChange(_Part):
+class ActivityChange(Part):
     """What a contract changes in one activity's terms; what is left out keeps its default."""
 
     charge: Charge | None = Field(None, description="none, fixed or clock", examples=["fixed"])
@@ -171,7 +154,7 @@ class ActivityChange(_Part):
         return merged.model_copy(update={"minutes": None}) if merged.charge is Charge.NONE else merged
 
 
-class Contract(_Part):
+class Contract(Part):
     """One customer's annual maintenance contract; times in it are on the customer's clock."""
 
     customer: str = Field(
@@ -208,6 +191,16 @@ class Contract(_Part):
         description="what differs from the defaults, per activity",
         examples=["{patch: {minutes: 45}}"],
     )
+    backup: Backup = Field(
+        default_factory=Backup,
+        description="how well backups must work; what is left out keeps its default",
+        examples=["{retention_days: 30}"],
+    )
+    hardening: Hardening = Field(
+        default_factory=Hardening,
+        description="what hardening leaves out",
+        examples=["{exceptions: []}"],
+    )
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -243,7 +236,7 @@ class Contract(_Part):
         if not known:
             named = closest(name, filter(_is_place, available_timezones()))
             mend = f"{named} use an IANA name such as Europe/Berlin, or UTC".strip()
-            raise _fault(f"there is no time zone {name!r}", mend)
+            raise fault(f"there is no time zone {name!r}", mend)
         return name
 
     @field_validator("hours")
@@ -251,12 +244,12 @@ class Contract(_Part):
     def _hours_fit_the_mode(cls, hours: Hours, info: ValidationInfo) -> Hours:
         mode = info.data.get("mode")
         if mode is Mode.RETAINER and hours.per_calendar_year is None:
-            raise _fault(
+            raise fault(
                 "a retainer contract needs hours.per_calendar_year",
                 "add `per_calendar_year: 60` (the hours agreed upon) below `hours`",
             )
         if mode is Mode.COMPREHENSIVE and hours.per_calendar_year is not None:
-            raise _fault(
+            raise fault(
                 "a comprehensive contract has no cap, so no hours.per_calendar_year",
                 "remove `per_calendar_year`, or write `mode: retainer`",
                 "per_calendar_year",
@@ -288,7 +281,7 @@ class Contract(_Part):
                     )
                 )
         if faults:
-            raise _broken(*faults)
+            raise broken(*faults)
         return activities
 
     @property
@@ -312,13 +305,18 @@ class Contract(_Part):
         """The calendar year of the aware time `at` on the contract's clock."""
         return self._local(at).year
 
+    def ended_exceptions(self, at: datetime) -> tuple[HardeningException, ...]:
+        """The exceptions from hardening that hold no longer at the aware time `at`."""
+        day = self._local(at).date()
+        return tuple(each for each in self.hardening.exceptions if not each.holds_on(day))
+
     def _local(self, at: datetime) -> datetime:
         if at.tzinfo is None:
             raise ValueError("a time without a zone says nothing about a contract's day")
         return at.astimezone(self.zone)
 
 
-class ContractFile(_Part):
+class ContractFile(Part):
     """group_vars/all/contract.yml: one key, so that roles read it as a variable."""
 
     amc_contract: Contract = Field(description="the contract", examples=["{customer: acme}"])

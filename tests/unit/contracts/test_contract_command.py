@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.contracts import activities, clauses
+from orchestrator.contracts import activities, clauses, protection
 
 REPOSITORY = Path(__file__).parents[3]
 
@@ -99,6 +99,24 @@ def test_json_is_one_document_for_problems_too(faulty: Path) -> None:
     assert (fine.returncode, json.loads(fine.stdout)["valid"]) == (0, True)
 
 
+def test_an_exception_that_has_ended_is_told_and_blocks_nothing(faulty: Path) -> None:
+    """The rule is applied again; that is no fault of the contract, so the exit code stays 0."""
+    contract = faulty / "acme" / "group_vars" / "all" / "contract.yml"
+    contract.write_text(
+        contract.read_text()
+        + "  hardening: {exceptions: [{rule: ssh, who: R. Weber, why: x, until: 2026-01-31}]}\n"
+    )
+    done = amc("check", "acme", inventories=faulty)
+    assert done.returncode == 0
+    ok, told = done.stdout.splitlines()
+    assert ok.startswith("acme: ok")
+    assert told.startswith(
+        "  no longer holds: the exception from hardening rule ssh (by R. Weber) ended with 2026-01-31"
+    )
+    document = json.loads(amc("check", "acme", "--json", inventories=faulty).stdout)
+    assert (document["valid"], len(document["notices"])) == (True, 1)
+
+
 @pytest.mark.parametrize(
     ("which", "code", "words"),
     [
@@ -143,6 +161,14 @@ def test_the_page_shows_the_defaults_of_the_code() -> None:
         [f"`{name}`", terms.clause, terms.charge, str(terms.minutes or ""), terms.when_used_up]
         for name, terms in activities.DEFAULTS.items()
     ]
+
+
+def test_the_page_shows_what_backups_and_hardening_may_say() -> None:
+    """docs/contract.md has each key of `backup` with its default, and each rule of hardening."""
+    page = (REPOSITORY / "docs" / "contract.md").read_text()
+    for name, default in protection.Backup().model_dump().items():
+        assert f"| `{name}` | {default} | " in page
+    assert [rule for rule in protection.RULES if f"`{rule}`" not in page] == []
 
 
 def test_the_page_shows_every_clause_of_the_code() -> None:

@@ -2,44 +2,21 @@
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from jsonschema import Draft202012Validator
 
 from orchestrator.contracts.model import Mode
 from orchestrator.contracts.nodes import data_of
-from orchestrator.contracts.read import contract_schema, read, read_all, read_customer
+from orchestrator.contracts.read import read, read_all, read_customer
 from orchestrator.errors import InvalidInput, Problem
+from tests.unit.contracts.broken_rules import RULES, VALID
 
 INVENTORIES = Path(__file__).parents[3] / "inventories"
-VALID = """\
-amc_contract:
-  customer: acme
-  customer_name: Acme Trading LLC
-  number: AMC-2026-0001
-  version: 1
-  mode: retainer
-  time_zone: Asia/Dubai
-  term:
-    start: 2026-01-01
-    end: 2026-12-31
-  hours:
-    per_calendar_year: 60
-    increment_minutes: 15
-    minimum_minutes: 30
-  maintenance_windows:
-    - days: [friday, saturday]
-      start: "22:00"
-      end: "04:00"
-  activities:
-    patch:
-      minutes: 45
-"""
-
 Problems = Callable[[str], list[Problem]]
 
 
@@ -61,97 +38,10 @@ def test_the_demo_contracts_are_valid() -> None:
     acme, globex = (read_customer(INVENTORIES, customer) for customer in ("acme", "globex"))
     assert (acme.mode, acme.hours.per_calendar_year, acme.hours.increment_minutes) == (Mode.RETAINER, 60, 15)
     assert acme.terms("patch").minutes == 45
+    assert acme.backup.proven_within_days == 8
+    assert [(each.rule, bool(each.why)) for each in globex.hardening.exceptions] == [("cron", True)]
     assert (globex.mode, globex.hours.per_calendar_year) == (Mode.COMPREHENSIVE, None)
     assert "UTC" not in (acme.time_zone, globex.time_zone)
-
-
-RULES = {
-    "a key is missing": ("  number: AMC-2026-0001\n", "", 1, "number is missing", "number: AMC-2026-0001"),
-    "a key is unknown": (
-        "customer_name:",
-        "customer_nam:",
-        3,
-        "unknown key `customer_nam`",
-        "`customer_name`",
-    ),
-    "an activity is unknown": ("patch:", "ptach:", 20, "unknown activity `ptach`", "did you mean `patch`?"),
-    "a key stands twice": ("  version: 1\n", "  version: 1\n  version: 2\n", 6, "second time", "keep one"),
-    "the number is a text": ("AMC-2026-0001", "20260001", 4, "number must be a text, not 20260001", "a text"),
-    "the version is whole": ("version: 1", "version: 1.5", 5, "version must be a whole number", "version: 1"),
-    "the version counts from 1": ("version: 1", "version: 0", 5, "greater than or equal to 1", "version: 1"),
-    "no name is empty": ("Acme Trading LLC", '""', 3, "customer_name is empty", "Acme Trading LLC"),
-    "the customer is a folder's name": (
-        "customer: acme",
-        "customer: ACME",
-        2,
-        "customer is 'ACME'",
-        "lower-case",
-    ),
-    "the mode is known": ("mode: retainer", "mode: retainr", 6, "mode is 'retainr'", "`retainer`?"),
-    "the time zone exists": ("Asia/Dubai", "Asia/Dubay", 7, "no time zone 'Asia/Dubay'", "`Asia/Dubai`?"),
-    "the time zone is not the machine's": ("Asia/Dubai", "localtime", 7, "no time zone 'localtime'", "IANA"),
-    "the time zone is no path": ("Asia/Dubai", "/etc/localtime", 7, "no time zone", "IANA"),
-    "a time zone is no folder of zones": ("Asia/Dubai", "Europe", 7, "no time zone 'Europe'", "IANA"),
-    "a date exists": ("2026-01-01", "2026-02-30", 9, "'2026-02-30' is no valid value", "correct it"),
-    "a date is a date": (
-        "start: 2026-01-01",
-        "start: soon",
-        9,
-        "term.start must be a date, not 'soon'",
-        "YYYY",
-    ),
-    "the end is not before the start": (
-        "2026-12-31",
-        "2025-12-31",
-        10,
-        "before it starts",
-        "from 2026-01-01",
-    ),
-    "a retainer has hours": ("    per_calendar_year: 60\n", "", 11, "a retainer contract needs", "60"),
-    "no cap in a comprehensive one": ("mode: retainer", "mode: comprehensive", 12, "has no cap", "remove"),
-    "a year's hours are positive": ("year: 60", "year: 0", 12, "greater than or equal to 1", "60"),
-    "the increment divides the hour": (
-        "increment_minutes: 15",
-        "increment_minutes: 7",
-        13,
-        "is 7",
-        "whole part",
-    ),
-    "the increment is not 0": ("increment_minutes: 15", "increment_minutes: 0", 13, "is 0", "whole part"),
-    "the minimum is whole increments": (
-        "minimum_minutes: 30",
-        "minimum_minutes: 20",
-        14,
-        "multiple",
-        "15 or 30",
-    ),
-    "minutes are not quoted": ("minutes: 30", 'minutes: "30"', 14, "must be a whole number, not '30'", "15"),
-    "a day is a day": ("saturday]", "saturdy]", 16, "days[1] is 'saturdy'", "did you mean `saturday`?"),
-    "days are a list": ("[friday, saturday]", "friday", 16, "days must be a list", "[friday, saturday]"),
-    "there is a day": ("[friday, saturday]", "[]", 16, "days is empty", "[friday, saturday]"),
-    "each day once": ("[friday, saturday]", "[friday, friday]", 16, "friday is named more", "once"),
-    "a time is quoted": ('"22:00"', "22:00", 17, "reads 22:00 without quotes as the number 1320", '"22:00"'),
-    "a time is HH:MM": ('"22:00"', '"22.00"', 17, "start is '22.00'", '"22:00"'),
-    "a start is before midnight": ('"22:00"', '"24:00"', 17, "start is '24:00'", '"23:59"'),
-    "an end is at most midnight": ('"04:00"', '"24:01"', 18, "end is '24:01'", '"24:00"'),
-    "a window is not empty": ('"04:00"', '"22:00"', 18, "starts and ends at 22:00", "whole day"),
-    "an anchor has no place": ('"04:00"', "*later", 18, "no anchors and aliases", "where it is meant"),
-    "a tag has no place": ('"04:00"', "!vault x", 18, "values of the kind `!vault`", "plainly"),
-    "an activity's keys are known": ("minutes: 45", "minuts: 45", 21, "unknown key `minuts`", "`minutes`?"),
-    "logged only has no minutes": ("patch:", "backup:", 21, "backup is only logged", "charge: fixed"),
-    "fixed needs minutes": ("patch:\n      minutes: 45", "drill: {charge: fixed}", 20, "needs minutes", "30"),
-    "clock needs minutes": ("patch:\n      minutes: 45", "drill: {charge: clock}", 20, "needs minutes", "30"),
-    "a charge is known": ("minutes: 45", "charge: foxed", 21, "charge is 'foxed'", "did you mean `fixed`?"),
-    "a clause covers": ("minutes: 45", "clause: E1", 21, "clause is 'E1'", "C"),
-    "a file is one key": (
-        "amc_contract:",
-        "amc_contracts:",
-        1,
-        "unknown key `amc_contracts`",
-        "`amc_contract`?",
-    ),
-    "brackets are closed": ("[friday, saturday]", "[friday, saturday", 17, "no YAML", "brackets"),
-}
 
 
 @pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
@@ -197,6 +87,42 @@ def test_two_faulty_activities_are_both_told(problems: Problems) -> None:
         (20, "drill"),
         (22, "backup"),
     ]
+
+
+def test_an_exception_from_hardening_is_given_once(problems: Problems) -> None:
+    """A second one of the same rule is refused at its own line."""
+    again = VALID[VALID.index("      - rule: cron") :].replace("2026-12-30", "2027-12-30")
+    (problem,) = problems(VALID + again)
+    assert (problem.line, problem.message, problem.mend) == (
+        30,
+        "cron has an exception already",
+        "keep one of them",
+    )
+
+
+def test_what_the_contract_leaves_out_of_protection_has_its_default(tmp_path: Path) -> None:
+    """Single keys and whole parts."""
+    file = tmp_path / "contract.yml"
+    file.write_text(VALID)
+    contract = read(file)
+    assert contract.backup.model_dump() == {
+        "retention_days": 30,
+        "proven_within_days": 8,
+        "rpo_seconds": 60,
+        "rto_minutes": 60,
+    }
+    file.write_text(VALID[: VALID.index("  backup:")])
+    contract = read(file)
+    assert (contract.backup.retention_days, contract.hardening.exceptions) == (14, ())
+
+
+def test_an_exceptions_last_day_is_the_contracts(tmp_path: Path) -> None:
+    """In Dubai the 31st begins at 20:00 UTC: from then on the rule applies, and the contract stays valid."""
+    (tmp_path / "contract.yml").write_text(VALID)
+    contract = read(tmp_path / "contract.yml")
+    assert contract.ended_exceptions(datetime(2026, 12, 30, 19, 59, tzinfo=UTC)) == ()
+    (ended,) = contract.ended_exceptions(datetime(2026, 12, 30, 20, 0, tzinfo=UTC))
+    assert (ended.rule, ended.who) == ("cron", "R. Weber, head of IT")
 
 
 def test_charge_none_drops_the_default_minutes(tmp_path: Path) -> None:
@@ -291,55 +217,6 @@ def test_no_text_raises_anything_but_invalid_input(
     except InvalidInput as error:
         assert error.problems
         str(error).encode()
-
-
-def _validator() -> Draft202012Validator:
-    schema = contract_schema()
-    Draft202012Validator.check_schema(schema)
-    return Draft202012Validator(schema, format_checker=Draft202012Validator.FORMAT_CHECKER)
-
-
-@pytest.mark.parametrize("customer", ["acme", "globex"])
-def test_the_schema_accepts_the_demo_contracts(customer: str) -> None:
-    """An editor that uses the JSON Schema has no complaint about the demo contracts."""
-    content = (INVENTORIES / customer / "group_vars" / "all" / "contract.yml").read_bytes()
-    assert list(_validator().iter_errors(data_of(content).data)) == []
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        "a key is missing",
-        "a key is unknown",
-        "an activity is unknown",
-        "the number is a text",
-        "the version counts from 1",
-        "the customer is a folder's name",
-        "the mode is known",
-        "a date is a date",
-        "a retainer has hours",
-        "no cap in a comprehensive one",
-        "the increment divides the hour",
-        "a day is a day",
-        "there is a day",
-        "a start is before midnight",
-        "an end is at most midnight",
-        "an activity's keys are known",
-        "a charge is known",
-        "a clause covers",
-        "a file is one key",
-    ],
-)
-def test_the_schema_refuses_what_the_reader_refuses(name: str) -> None:
-    """Every rule that JSON Schema can express is in it, the rule between mode and hours included."""
-    assert list(_validator().iter_errors(data_of(VALID.encode()).data)) == []
-    mutated = data_of(VALID.replace(*RULES[name][:2]).encode()).data
-    assert list(_validator().iter_errors(mutated)) != []
-
-
-def test_the_schema_is_json() -> None:
-    """The schema can be written as JSON and names its dialect."""
-    assert json.loads(json.dumps(contract_schema()))["$schema"].startswith("https://json-schema.org/")
 
 
 def test_ansible_would_read_the_same_values() -> None:
