@@ -8,6 +8,13 @@ def report(host):
     return json.loads(host.check_output("cat /var/lib/amc/runs/by-hand/patch.json"))
 
 
+def test_a_patch_without_a_proven_backup_says_why(host):
+    """The reason that was given, and what it stands in for."""
+    (override,) = report(host)["overrides"]
+    assert override["reason"] == "the scenario has no backup server"
+    assert "no backup server is in the inventory" in override["what"]
+
+
 def test_nothing_is_pending(host):
     """apt itself, with fresh lists, has nothing to bring."""
     host.run_expect([0], "apt-get -q update --error-on=any")

