@@ -19,8 +19,9 @@ import repository
 
 SECONDS = 6 * 3600
 VANISHED = 24  # rsync's exit code when a file was deleted there while it was read
-# Never wanted back: who may log in comes from the inventory, the rest is made anew by the server.
-NOT_CONFIG = ("shadow*", "gshadow*", "passwd-", "group-", "*.part", "ld.so.cache", "/mtab", "/resolv.conf")
+# Never wanted back: who may log in comes from the inventory, what a machine is known by from itself.
+NOT_CONFIG = ("shadow*", "gshadow*", "passwd-", "group-", "/ssh/ssh_host_*_key", "/machine-id")
+NOT_CONFIG += ("*.part", "/ld.so.cache", "/mtab", "/resolv.conf")
 READABLE = (
     "/usr",
     "/lib",
