@@ -72,6 +72,11 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
+def stamp(seconds: float) -> str:
+    """A moment, given in seconds since 1970, as records keep it."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
+
+
 def read_json(path: Path) -> Any:
     """The document in the file, or None without one."""
     return json.loads(path.read_text()) if path.exists() else None

@@ -48,10 +48,10 @@ def main() -> int:
     ways = {"database": database, "streaming": streaming, "files": files}
     with ThreadPoolExecutor(len(ways)) as pool:
         for name, way in {name: pool.submit(way, pair) for name, way in ways.items()}.items():
-            trouble = way.exception()
-            answer[name] = trouble is None
-            if trouble is not None:
-                answer["problems"].append(str(trouble))
+            closed = way.exception()
+            answer[name] = closed is None
+            if closed is not None:
+                answer["problems"].append(str(closed))
     answer["ok"] = not answer["problems"]
     print(json.dumps(answer))
     return 0 if answer["ok"] else 1
