@@ -1,6 +1,6 @@
 """Pull the file store (or the configuration) of an M EMS server and keep it as a snapshot.
 
-    files.py --server NAME [--what store|config] [--wait SECONDS]
+    files.py --server NAME [--what store|config] [--wait SECONDS] [--checksum]
     files.py --server NAME --thin
 
 Prints {"server", "what", "snapshot", "pulled", "files", "bytes", "new", "altered", "seconds", "ok",
@@ -8,7 +8,8 @@ Prints {"server", "what", "snapshot", "pulled", "files", "bytes", "new", "altere
 moment when the pull began (UTC): a new one, or the last one where nothing changed since. `files` and `bytes`
 count the mirror.
 
-What is already being pulled is waited for --wait seconds; then it is no problem, and `skipped` says so.
+--checksum compares contents, not sizes and times. What is already being pulled is waited for --wait seconds;
+then it is no problem, and `skipped` says so.
 --thin lets snapshots go that retention no longer wants, see retention.py, and prints {"kept", "forgotten"}.
 """
 
@@ -34,7 +35,7 @@ def state_file(pair: pairs.Pair) -> Path:
     return pair.folder / "files.json"
 
 
-def files(pair: pairs.Pair, what: str, wait: float = WAIT_SECONDS) -> pairs.Record:
+def files(pair: pairs.Pair, what: str, wait: float = WAIT_SECONDS, checksum: bool = False) -> pairs.Record:
     """The answer that is printed. repository.Busy when another program pulls the same server for too long.
 
     The marker `<what>.dirty` stands from before the mirror can change until a snapshot holds the change, so a
@@ -48,7 +49,7 @@ def files(pair: pairs.Pair, what: str, wait: float = WAIT_SECONDS) -> pairs.Reco
         known = (pairs.read_json(state_file(pair)) or {}).get(what) or {}
         was = marker.read_text() if marker.exists() else CLEAN if known else ""
         marker.write_text("")
-        pulled = pull.pull(pair, what)
+        pulled = pull.pull(pair, what, checksum)
         problems = [pulled.problem] if pulled.problem else []
         _note_altered(pair, what, pulled.altered, began)
         if pulled.changed or was not in ((CLEAN, KEPT) if problems else (CLEAN,)):
@@ -127,12 +128,13 @@ def main() -> int:
     words.add_argument(
         "--wait", type=float, default=WAIT_SECONDS, help="seconds for a pull that is under way"
     )
+    words.add_argument("--checksum", action="store_true", help="compare contents: for a mirror that rotted")
     words.add_argument("--thin", action="store_true", help="let old snapshots go")
     asked = words.parse_args()
     pairs.as_barman()
     try:
         pair = pairs.read(asked.server)
-        answer = thin(pair) if asked.thin else files(pair, asked.what, asked.wait)
+        answer = thin(pair) if asked.thin else files(pair, asked.what, asked.wait, asked.checksum)
     except repository.Busy as busy:
         answer = {"server": asked.server, "ok": True, "problems": [], "skipped": str(busy)}
     except pairs.Trouble as trouble:

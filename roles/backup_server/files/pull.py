@@ -20,8 +20,8 @@ import repository
 SECONDS = 6 * 3600
 VANISHED = 24  # rsync's exit code when a file was deleted there while it was read
 # Never wanted back: who may log in comes from the inventory, what a machine is known by from itself.
-NOT_CONFIG = ("shadow*", "gshadow*", "passwd-", "group-", "/ssh/ssh_host_*_key", "/machine-id")
-NOT_CONFIG += ("*.part", "/ld.so.cache", "/mtab", "/resolv.conf")
+NOT_CONFIG = ["shadow*", "gshadow*", "passwd-", "group-", "/ssh/ssh_host_*_key", "/machine-id"]
+NOT_CONFIG += ["*.part", "/ld.so.cache", "/mtab", "/resolv.conf"]
 READABLE = (
     "/usr",
     "/lib",
@@ -69,7 +69,7 @@ def read_changes(lines: list[str]) -> Pulled:
     return pulled
 
 
-def command(pair: pairs.Pair, what: str) -> list[str]:
+def command(pair: pairs.Pair, what: str, checksum: bool) -> list[str]:
     """The confined rsync that brings <state>/<what> up to date."""
     mirror = pair.folder / what
     known = [pair.folder / "known_hosts", pairs.HOME / ".ssh" / "id_pull"]
@@ -78,12 +78,13 @@ def command(pair: pairs.Pair, what: str) -> list[str]:
     confined += [f"--read={path}" for path in (*READABLE, "/dev/urandom", *known)]
     rsync = ["/usr/bin/rsync", "-rlptgo", "--fake-super", "--munge-links", "--timeout=60"]
     rsync += ["--out-format=%i %n", f"--rsync-path={what}", f"--rsh={shlex.join(pairs.ssh(pair))}"]
+    rsync += ["--checksum"] if checksum else []
     if what == "config":
         rsync += [f"--exclude={name}" for name in NOT_CONFIG]
     return [*confined, "--", *rsync, f"{pair.known['address']}:./", f"{mirror}/"]
 
 
-def pull(pair: pairs.Pair, what: str) -> Pulled:
+def pull(pair: pairs.Pair, what: str, checksum: bool = False) -> Pulled:
     """Bring it up to date. The problem, if there is one, is in the answer: what came before it counts."""
     mirror = pair.folder / what
     mirror.mkdir(mode=0o700, exist_ok=True)
@@ -92,7 +93,7 @@ def pull(pair: pairs.Pair, what: str) -> Pulled:
         return Pulled(problem=f"{what}: nothing was pulled: {full}")
     with tempfile.TemporaryFile("w+") as said, tempfile.TemporaryFile("w+") as complained:
         rsync = subprocess.Popen(
-            command(pair, what), stdin=subprocess.DEVNULL, stdout=said, stderr=complained, cwd="/"
+            command(pair, what, checksum), stdin=subprocess.DEVNULL, stdout=said, stderr=complained, cwd="/"
         )
         stopped = _watch(rsync, mirror)
         said.seek(0)
