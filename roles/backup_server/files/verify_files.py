@@ -126,7 +126,7 @@ def compare(counted: pairs.Record, kept: pairs.Record, mark: pairs.Record) -> It
 
 
 def contents(pair: pairs.Pair, snapshot: str) -> pairs.Record:
-    """{"count", "bytes", "hash"} of a snapshot's files as they come back, like M EMS's figures of them.
+    """{"count", "bytes", "hash"} of a snapshot's files as they come back, as M EMS counts its own.
 
     """{"count", "bytes", "hash"} of a snapshot's files as they come back, as M EMS would count them.
     """
