@@ -128,7 +128,7 @@ def compare(counted: pairs.Record, kept: pairs.Record, mark: pairs.Record) -> It
 def contents(pair: pairs.Pair, snapshot: str) -> pairs.Record:
     """{"count", "bytes", "hash"} of a snapshot's files as they come back, as M EMS counts its own.
 
-    """{"count", "bytes", "hash"} of a snapshot's files as they come back, as M EMS would count them.
+    The hash is one over 'name NUL sha256-of-contents newline' a file, in the order of their names' parts.
     """
     found: dict[tuple[str, ...], tuple[str, int]] = {}
     dumping = subprocess.Popen(
