@@ -26,6 +26,7 @@ import repository
 import slot as slots
 
 HOURS = 3600
+ANSWERS = ("server", "ok", "problems")  # about the program, not about the moment
 WHOLE = ("DONE", "WAITING_FOR_WALS")
 
 
@@ -94,7 +95,8 @@ class Backup:
         record |= self.attempt(base_backup, pair) or {}
         slot, _ = protection.look(pair)
         record["wal_lag_bytes"] = slot.behind if slot else None
-        record["mark"] = self.attempt(program, "mark", server, kept="notes")
+        mark = self.attempt(program, "mark", server, kept="notes") or {}
+        record["mark"] = {key: value for key, value in mark.items() if key not in ANSWERS} or None
 
 
 def back_up(pair: pairs.Pair, run: str) -> pairs.Record:

@@ -17,7 +17,7 @@ QUERY = f"""
 SELECT json_build_object(
   'status', coalesce(s.wal_status, CASE WHEN s.slot_name IS NULL THEN 'missing' ELSE 'unused' END),
   'streaming', coalesce(s.active, false) AND r.pid IS NOT NULL,
-  'behind', greatest(pg_wal_lsn_diff(now.lsn, coalesce(r.write_lsn, r.sent_lsn, s.restart_lsn)), 0),
+  'behind', greatest(pg_wal_lsn_diff(now.lsn, coalesce(r.sent_lsn, s.restart_lsn)), 0),
   'kept', pg_wal_lsn_diff(now.lsn, s.restart_lsn),
   'limit', (SELECT setting::bigint * 1048576 FROM pg_settings WHERE name = 'max_slot_wal_keep_size'),
   'segment', pg_walfile_name(now.lsn), 'lsn', now.lsn)
@@ -32,7 +32,7 @@ class Slot:
     """How the place is now.
 
     `status`: PostgreSQL's wal_status, or `missing` (no such slot), or `unused` (never streamed from).
-    Sizes are bytes: `behind` not received yet, `kept` held back on the M EMS server for us (None: nothing),
+    Sizes are bytes: `behind` not sent to us yet, `kept` held back on the M EMS server for us (None: nothing),
     `limit` the most that it keeps (negative: no limit). `segment` and `lsn` are where it writes now.
     """
 
