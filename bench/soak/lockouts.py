@@ -31,7 +31,7 @@ from orchestrator import settings
 REPOSITORY = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
 NAME = "mems1"
-PLAY = [BIN / "ansible-playbook", "playbooks/harden.yml"]
+PLAY = [str(BIN / "ansible-playbook"), "playbooks/harden.yml"]
 DEADLINE_S, DEADLINE_AFTER_RESTART_S = 120, 150
 
 SSHD = "/etc/ssh/sshd_config.d/00-amc.conf"
@@ -94,7 +94,8 @@ CASES = [
 
 STATE = (
     "find /etc -xdev ! -path /etc/systemd/system/amc-harden* ! -name .pwd.lock ! -path /etc/mtab"
-    " ! -name hostname ! -name hosts ! -name resolv.conf ! -name 'ssh_host_*' ! -path '/etc/systemd/network/*'"
+    " ! -name hostname ! -name hosts ! -name resolv.conf ! -name 'ssh_host_*'"
+    " ! -path '/etc/systemd/network/*'"
     " \\( -type f -o -type l \\) -printf '%p %m %u %g %s %T@ %l\\n' | sort;"
     " find /etc -xdev -type d -printf '%p %m %u %g\\n' | sort; find /etc -xdev -type f -print0 | sort -z |"
     " xargs -0 sha256sum; nft -s list ruleset; "
@@ -163,7 +164,7 @@ class Target:
         variables = {"amc_run_id": run, "amc_evidence_dir": str(self.folder / run), **extra}
         with log.open("wb") as output:
             return subprocess.Popen(
-                [*PLAY, "-i", self.folder / "hosts.yml", "-e", json.dumps(variables)],
+                [*PLAY, "-i", str(self.folder / "hosts.yml"), "-e", json.dumps(variables)],
                 cwd=REPOSITORY,
                 env=environment,
                 stdin=subprocess.DEVNULL,
@@ -175,7 +176,7 @@ class Target:
 
 def start(lab: Lab, folder: Path) -> Target:
     """A server from the layer with M EMS, with the packages that hardening installs."""
-    program = [sys.executable, REPOSITORY / "molecule/lab/mems_layer.py"]
+    program = [sys.executable, str(REPOSITORY / "molecule/lab/mems_layer.py")]
     layer = subprocess.run(program, stdout=subprocess.PIPE, text=True, timeout=900, check=True).stdout.strip()
     lab.up([NAME], layer=layer)
     target = Target(lab, folder)
@@ -216,13 +217,24 @@ def kill(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
+def good(case: Case, done: dict[str, Any]) -> bool:
+    """Whether the case was what it says, and was undone in time and exactly."""
+    limit = DEADLINE_AFTER_RESTART_S if case.restarted else DEADLINE_S
+    real = done["locked_out"] == bool(case.killed and case.path)
+    return real and done["seconds"] <= limit and not done["differences"] and done["outcome"] == "reverted"
+
+
 def try_case(target: Target, case: Case, seconds: int) -> dict[str, Any]:
-    """{seconds, outcome, why (the server's words), differences}; TimeoutError when it never ends."""
+    """{seconds, locked_out (a new login failed), outcome, why, differences}.
+
+    TimeoutError when it never ends.
+    """
     run = "lockout-" + "".join(letter if letter.isalnum() else "-" for letter in case.name.lower())
     before = target.root(STATE)
     target.watch()
     extra = {"harden_confirm_seconds": seconds, "harden_extra_files": case.files}
     process = target.play(run, extra, target.folder / f"{run}.log")
+    locked_out = False
     if case.killed:
         armed = "test -e /var/lib/amc/harden/pending/armed.json && echo armed"
         working = f"systemctl is-active -q amc-{run}-harden || echo over"
@@ -230,6 +242,7 @@ def try_case(target: Target, case: Case, seconds: int) -> dict[str, Any]:
         if case.path:
             _until("the set to be in force", 60, lambda: "over" in target.see(working))
         kill(process)
+        locked_out = not target.knock()
     began = time.monotonic()
     if case.restarted:
         target.lab.stop(NAME)
@@ -246,7 +259,13 @@ def try_case(target: Target, case: Case, seconds: int) -> dict[str, Any]:
     _until("M EMS", 60, lambda: '"ok": true' in target.root("/usr/local/lib/mems/check"))
     after = target.root(STATE)
     differences = sorted(set(before.splitlines()) ^ set(after.splitlines()))
-    return {"seconds": took, "outcome": record["outcome"], "why": record["why"], "differences": differences}
+    return {
+        "seconds": took,
+        "locked_out": locked_out,
+        "outcome": record["outcome"],
+        "why": record["why"],
+        "differences": differences,
+    }
 
 
 def _seconds(record: dict[str, Any]) -> float:
@@ -269,12 +288,10 @@ def main() -> int:
             target = start(lab, Path(home))
             for case in chosen:
                 done = try_case(target, case, asked.seconds)
-                limit = DEADLINE_AFTER_RESTART_S if case.restarted else DEADLINE_S
-                good = done["seconds"] <= limit and not done["differences"] and done["outcome"] == "reverted"
-                bad += not good
+                bad += not good(case, done)
                 line = f"{case.name:36} undone after {done['seconds']:5.1f} s: {done['why'][:90]}"
                 print(
-                    f"{'ok ' if good else 'BAD'} {line}",
+                    f"{'ok ' if good(case, done) else 'BAD'} {line}",
                     *done["differences"][:10],
                     sep="\n      ",
                     flush=True,
