@@ -20,7 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,8 @@ REPOSITORY = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
 NAME = "mems1"
 PLAY = [str(BIN / "ansible-playbook"), "playbooks/harden.yml"]
+IN_FORCE = "TASK [harden : What works now"
+"""The playbook's words once the set is applied."""
 DEADLINE_S, DEADLINE_AFTER_RESTART_S = 120, 150
 
 SSHD = "/etc/ssh/sshd_config.d/00-amc.conf"
@@ -56,7 +58,9 @@ class Case:
     @property
     def files(self) -> list[dict[str, str]]:
         """As harden_extra_files."""
-        return [{"path": self.path, "content": self.content, "why": self.name}] if self.path else []
+        mode = "0440" if "sudoers" in self.path else "0644"
+        one = {"path": self.path, "content": self.content, "mode": mode, "why": self.name}
+        return [one] if self.path else []
 
 
 CASES = [
@@ -109,16 +113,14 @@ STATE = (
 """All that hardening changes, as text; compared before and after. The lab writes some files at each start."""
 
 
-@dataclass
+@dataclass(frozen=True)
 class Target:
     """A lab server with M EMS, `folder` of this machine for what a playbook needs."""
 
     lab: Lab
     folder: Path
-    control: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.control = ["-o", f"ControlPath={self.folder}/watch", "-o", "BatchMode=yes"]
         (self.folder / "hosts.yml").write_text(f"mems: {{hosts: {{{NAME}: {{}}}}}}\n")
 
     def _ssh(self, *options: str, command: str, seconds: float = 60) -> subprocess.CompletedProcess[str]:
@@ -131,13 +133,9 @@ class Target:
             check=False,
         )
 
-    def watch(self) -> None:
-        """Open the connection that later stays open when no new one does."""
-        self._ssh(*self.control, "-o", "ControlMaster=yes", "-o", "ControlPersist=600", command="true")
-
-    def see(self, command: str) -> str:
-        """What root's command prints, over the connection that was opened before."""
-        return self._ssh(*self.control, command=f"sudo -n sh -c {shlex.quote(command)}").stdout
+    def armed(self) -> bool:
+        """Whether a set waits to be confirmed; read from the lab's files, since no login may work."""
+        return (self.lab.home / "servers" / NAME / "root/var/lib/amc/harden/pending/armed.json").exists()
 
     def knock(self) -> bool:
         """Whether a new login works, with sudo."""
@@ -231,16 +229,14 @@ def try_case(target: Target, case: Case, seconds: int) -> dict[str, Any]:
     """
     run = "lockout-" + "".join(letter if letter.isalnum() else "-" for letter in case.name.lower())
     before = target.root(STATE)
-    target.watch()
     extra = {"harden_confirm_seconds": seconds, "harden_extra_files": case.files}
-    process = target.play(run, extra, target.folder / f"{run}.log")
+    log = target.folder / f"{run}.log"
+    process = target.play(run, extra, log)
     locked_out = False
     if case.killed:
-        armed = "test -e /var/lib/amc/harden/pending/armed.json && echo armed"
-        working = f"systemctl is-active -q amc-{run}-harden || echo over"
-        _until("the set to be armed", 150, lambda: "armed" in target.see(armed))
+        _until("the set to be armed", 150, target.armed)
         if case.path:
-            _until("the set to be in force", 60, lambda: "over" in target.see(working))
+            _until("the set to be in force", 60, lambda: IN_FORCE in log.read_text())
         kill(process)
         locked_out = not target.knock()
     began = time.monotonic()
@@ -250,8 +246,7 @@ def try_case(target: Target, case: Case, seconds: int) -> dict[str, Any]:
     elif not case.killed:
         process.wait(300)
     _until("a new login", DEADLINE_AFTER_RESTART_S + 60, target.knock)
-    waits = "test -e /var/lib/amc/harden/pending/armed.json && echo waits"
-    _until("the undo to end", 120, lambda: "waits" not in target.root(waits))
+    _until("the undo to end", 120, lambda: not target.armed())
     took = time.monotonic() - began
     record = json.loads(target.root(f"cat /var/lib/amc/runs/{run}/harden-state.json"))["attempts"][-1]
     if not case.restarted:
@@ -280,6 +275,7 @@ def main() -> int:
     words.add_argument("--seconds", type=int, default=90, help="after which the server undoes")
     words.add_argument("--only", nargs="*", help="cases whose name holds one of these")
     asked = words.parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that it takes its lab down
     chosen = [case for case in CASES if not asked.only or any(word in case.name for word in asked.only)]
     bad = 0
     with tempfile.TemporaryDirectory(prefix="amc-lockouts-") as home:

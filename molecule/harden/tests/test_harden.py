@@ -30,17 +30,11 @@ def _opens(address, port):
 
 
 def test_ssh_takes_keys_of_named_people_only(host):
-    """sshd's own words: no passwords, no root, and who may come."""
-    said = host.check_output("sshd -T").splitlines()
-    assert {"passwordauthentication no", "permitrootlogin no", "maxauthtries 6", "x11forwarding no"} <= set(
-        said
-    )
-    assert {"allowusers ops", "allowusers lena", "allowusers amc-backup"} <= set(said)
+    """sshd's own words: no passwords, no root, and who may come; an agent may offer all its keys."""
+    said = set(host.check_output("sshd -T").splitlines())
+    assert {"passwordauthentication no", "permitrootlogin no", "x11forwarding no", "maxauthtries 6"} <= said
+    assert {"allowusers ops", "allowusers lena", "allowusers amc-backup"} <= said
     assert not [line for line in said if line.startswith("ciphers ") and "cbc" in line]
-    assert (
-        "sudo"
-        in host.check_output("ssh-keygen -lf /etc/ssh/ssh_host_rsa_key.pub; sudo -V | head -n 1").lower()
-    )
 
 
 def test_no_small_group_is_left(host):
@@ -118,12 +112,8 @@ def test_confirmed_once_and_nothing_stays(host):
     assert [attempt["outcome"] for attempt in report["unit"]["attempts"]] == ["confirmed"]
     assert all(proof["ok"] for proof in report["proofs"]) and len(report["proofs"]) == 4
     assert report["failed_units"] == [] and report["confirmed"] and not report["rolled_back"]
-    assert (
-        host.check_output(
-            "ls /etc/systemd/system /var/lib/amc/harden | grep -c 'amc-harden\\|pending' || true"
-        )
-        == "0"
-    )
+    there = host.check_output("ls /etc/systemd/system /var/lib/amc/harden").split()
+    assert [name for name in there if name.startswith("amc-harden") or name == "pending"] == []
     assert host.check_output("systemctl --failed --no-legend --plain") == ""
     assert host.check_output("find /etc -name '*.amc-part'") == ""
 

@@ -135,7 +135,7 @@ def check(paths: list[str]) -> str:
         if topic == "firewall":
             problems.append(run("nft", "-c", "-f", "/etc/nftables.conf"))
         elif topic == "sudo":
-            problems.append(run("visudo", "-c", "-q"))
+            problems.append(run("visudo", "-c"))
         elif topic == "ssh":
             problems.append(run("/usr/sbin/sshd", "-t"))
         elif topic == "nginx":
