@@ -176,7 +176,7 @@ def _servers(settings: settings_.Settings, customer: str, wanted: list[str]) -> 
 
 def _print_run(settings: settings_.Settings, run: "Run", as_json: bool) -> None:
     from orchestrator.ledger.hours import show as hours
-    from orchestrator.runs import options, view
+    from orchestrator.runs import options, reports, view
 
     found = view.details(settings, run)
     if as_json:
@@ -198,19 +198,12 @@ def _print_run(settings: settings_.Settings, run: "Run", as_json: bool) -> None:
             print(f"{name:9} {hours(seconds)}")
     for attempt in found["attempts"]:
         print(f"attempt   {attempt['number']}: {attempt.get('status', attempt['fate'])}")
-    for server, reports in found["reports"].items():
-        for activity, report in reports.items():
-            print(f"report    {server}: {activity}{_counts(report)}")
+    for server, by_activity in found["reports"].items():
+        for activity, report in by_activity.items():
+            print(f"report    {server}: {reports.line(activity, report)}")
     print(f"evidence  {found['evidence']}")
     if found["altered"]:
         print(f"ALTERED   since the run ended: {', '.join(found['altered'])}")
-
-
-def _counts(report: dict[str, object]) -> str:
-    counted = [
-        f"{len(found)} {name}" for name in ("packages", "cves") if isinstance(found := report.get(name), list)
-    ]
-    return f", {', '.join(counted)}" if counted else ""
 
 
 def _local(run: "Run", at: datetime) -> str:

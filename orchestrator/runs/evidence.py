@@ -111,7 +111,14 @@ class Evidence:
         """When the servers' own units (`amc-<run>-<step>`) ran, from the reports.
 
         A report's `unit` has `started` and `ended`, and in `attempts` those of each time it was started.
+        ValueError when one of them makes no sense.
         """
+        try:
+            return self._unit_intervals()
+        except (AttributeError, TypeError) as error:  # servers write them: anything may stand there
+            raise ValueError(f"a unit's times: {error}") from error
+
+    def _unit_intervals(self) -> list[Interval]:
         units = [
             report["unit"]
             for reports in self.server_reports().values()
@@ -121,7 +128,7 @@ class Evidence:
         return [
             (_time(ran["started"]), _time(ran["ended"]))
             for unit in units
-            for ran in [unit, *unit.get("attempts", [])]
+            for ran in [unit, *(unit.get("attempts") or [])]
             if ran.get("started") and ran.get("ended")
         ]
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from orchestrator.contracts.model import Contract
 from orchestrator.ledger import hours
-from orchestrator.runs import lock, states, store
+from orchestrator.runs import lock, reports, states, store
 from orchestrator.runs.attempts import Fate, fate
 from orchestrator.runs.evidence import Evidence, read_json, sha256
 from orchestrator.runs.store import Run
@@ -83,25 +83,31 @@ def details(settings: Settings, run: Run) -> dict[str, Any]:
 def accounted(settings: Settings, run: Run) -> dict[str, Any]:
     """What a statement says of the run: the fields of statements/data.py's StatementRun."""
     evidence = store.evidence(settings, run.id)
-    return {
-        "id": run.id,
-        "activity": run.activity,
-        "servers": run.servers,
-        "cause": run.cause,
-        "check": run.check_mode,
-        "clause": run.clause,
-        "state": standing(settings, run)[0],
-        "words": run.words,
-        "ordered_at": run.ordered_at,
-        "ended_at": run.ended_at,
-        "held_seconds": run.held,
-        "raw_seconds": run.raw,
-        "rounded_seconds": run.rounded,
-        "charged_seconds": run.charged,
-        "overage_seconds": run.overage,
-        "evidence": _integrity(evidence, run),
-        "manifest_sha256": run.manifest,
-    } | _counts(evidence)
+    found = _reports(evidence)
+    return (
+        {
+            "id": run.id,
+            "activity": run.activity,
+            "servers": run.servers,
+            "options": run.options,
+            "cause": run.cause,
+            "check": run.check_mode,
+            "clause": run.clause,
+            "state": standing(settings, run)[0],
+            "words": run.words,
+            "ordered_at": run.ordered_at,
+            "ended_at": run.ended_at,
+            "held_seconds": run.held,
+            "raw_seconds": run.raw,
+            "rounded_seconds": run.rounded,
+            "charged_seconds": run.charged,
+            "overage_seconds": run.overage,
+            "evidence": _integrity(evidence, run),
+            "manifest_sha256": run.manifest,
+        }
+        | reports.counts(found)
+        | reports.rows(found)
+    )
 
 
 def _integrity(evidence: Evidence, run: Run) -> str:
@@ -111,17 +117,6 @@ def _integrity(evidence: Evidence, run: Run) -> str:
         return "missing"
     whole = sha256(evidence.manifest) == run.manifest and not evidence.altered()
     return "whole" if whole else "altered"
-
-
-def _counts(evidence: Evidence) -> dict[str, int | None]:
-    """Packages changed and distinct CVEs closed, over all servers; None where no server reports any."""
-    reports = [report for reports in _reports(evidence).values() for report in reports.values()]
-    packages = [len(report["packages"]) for report in reports if "packages" in report]
-    cves = [set(report["cves"]) for report in reports if "cves" in report]
-    return {
-        "packages": sum(packages) if packages else None,
-        "cves": len(set().union(*cves)) if cves else None,
-    }
 
 
 def _reports(evidence: Evidence) -> dict[str, dict[str, Any]]:

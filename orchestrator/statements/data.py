@@ -7,15 +7,24 @@
               - used_seconds - held_seconds - expired_seconds = closing_seconds
               overage_seconds   charged beyond the hours; no part of the sum
               uncapped_seconds  effort under a comprehensive contract; no part of the sum
-    runs      [{id, activity, servers, cause, check, clause, state, words, ordered_at, ended_at,
-                held_seconds, raw_seconds, rounded_seconds, charged_seconds, overage_seconds,
-                packages, cves, evidence, manifest_sha256}]
-              those ordered in the year (contract's time zone), oldest first, refused ones too
+    runs      [{id, activity, servers, options {name: value}, overrides, cause, check, clause, state, words,
+                ordered_at, ended_at, held_seconds, raw_seconds, rounded_seconds, charged_seconds,
+                overage_seconds, packages, cves, evidence, manifest_sha256}]
+              those ordered in the year (contract's time zone), oldest first, refused ones too;
+              overrides [{server, what, reason}]: what was passed over, and why
+    drills    [{run, server, at, kind, moment, backup, rpo_seconds, rto_seconds, figures, problems}]
+              figures: equal, differ or not compared
+    recoveries  [{run, server, at, target, put_back, only, backup, fell_back, lost_seconds, rto_seconds,
+                missing_attachments, problems, protection}]
+              lost_seconds: committed work that did not come back; protection: protected or unprotected, as
+              it was at the run's end
+    hardening   exceptions [{rule, who, why, until, holds}], holds: on the day the statement was made;
+              not_applicable {server: count}, as its latest report says
     notes     [{id, text}]
     ledger_head   the hash of the contract's last posting; `amc hours verify --head` finds it again
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -24,11 +33,14 @@ from orchestrator.contracts.clauses import NOTES
 from orchestrator.contracts.model import Contract
 from orchestrator.ledger.accounts import YearAccount
 
+Row = Mapping[str, Any]
+
 
 @dataclass(frozen=True)
 class StatementRun:
     """A run on the statement. Seconds are None while unknown, or where a refused order has none.
 
+    `overrides` to `hardened` are rows of what servers reported, see runs/reports.py.
     `packages` and `cves` count what the servers report (changed packages; distinct CVE ids), None without a
     report. `evidence`: whole, altered (unlike the manifest that was made at the run's end), missing, open
     while the run is, or none where nothing was begun.
@@ -37,6 +49,7 @@ class StatementRun:
     id: str
     activity: str
     servers: Sequence[str]
+    options: Mapping[str, str]
     cause: str
     check: bool
     clause: str
@@ -51,6 +64,10 @@ class StatementRun:
     overage_seconds: int | None
     packages: int | None
     cves: int | None
+    overrides: Sequence[Row]
+    drills: Sequence[Row]
+    recoveries: Sequence[Row]
+    hardened: Sequence[Row]
     evidence: str
     manifest_sha256: str | None
 
@@ -64,6 +81,31 @@ class Statement:
     runs: Sequence[StatementRun]
     ledger_head: str
     made_at: datetime
+
+    @property
+    def drills(self) -> list[Row]:
+        """Every drill's outcome, oldest first."""
+        return [_of(run, row) for run in self.runs for row in run.drills]
+
+    @property
+    def recoveries(self) -> list[Row]:
+        """Every recovery, oldest first."""
+        return [_of(run, row) for run in self.runs for row in run.recoveries]
+
+    @property
+    def exceptions(self) -> list[Row]:
+        """What hardening leaves out, as the contract says today."""
+        today = self.made_at.astimezone(self.contract.zone).date()
+        return [
+            each.model_dump(mode="json") | {"holds": each.holds_on(today)}
+            for each in self.contract.hardening.exceptions
+        ]
+
+    @property
+    def not_applicable(self) -> dict[str, int]:
+        """Server -> how many rules of hardening can't be applied there, by its latest report."""
+        rows = [row for run in self.runs for row in run.hardened]
+        return {row["server"]: row["not_applicable"] for row in rows if row["not_applicable"] is not None}
 
 
 def compose(
@@ -89,11 +131,21 @@ def document(statement: Statement) -> dict[str, Any]:
         "made_at": statement.made_at.isoformat(),
         "account": {f"{name}_seconds": seconds for name, seconds in account.items()},
         "runs": [_run(run) for run in statement.runs],
+        "drills": statement.drills,
+        "recoveries": statement.recoveries,
+        "hardening": {"exceptions": statement.exceptions, "not_applicable": statement.not_applicable},
         "notes": [{"id": note.id, "text": note.text} for note in NOTES],
         "ledger_head": statement.ledger_head,
     }
 
 
+def _of(run: StatementRun, row: Row) -> Row:
+    """The row with its run; a report that names no time happened when its run ended."""
+    at = row.get("at") or (run.ended_at or run.ordered_at).isoformat()
+    return {"run": run.id} | dict(row) | {"at": at}
+
+
 def _run(run: StatementRun) -> dict[str, Any]:
     times = {"ordered_at": run.ordered_at.isoformat(), "ended_at": run.ended_at and run.ended_at.isoformat()}
-    return asdict(run) | {"servers": list(run.servers)} | times
+    document = asdict(run) | {"servers": list(run.servers)} | times
+    return {name: document[name] for name in document if name not in ("drills", "recoveries", "hardened")}

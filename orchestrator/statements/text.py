@@ -6,17 +6,18 @@ from textwrap import wrap
 from orchestrator.contracts.clauses import NOTES
 from orchestrator.contracts.model import Mode
 from orchestrator.ledger.hours import show
+from orchestrator.statements import protection
 from orchestrator.statements.data import Statement, StatementRun
+from orchestrator.statements.lines import WIDTH, indented
 
-WIDTH = 100
-COLUMNS = "{:<17}{:<13}{:<16}{:<13}{:>7}{:>10}{:>9}{:>9}{:>9}{:>6}"
+COLUMNS = "{:<17}{:<13}{:<13}{:<12}{:>6}{:>9}{:>8}{:>8}{:>9}{:>5}"
 
 
 def render(statement: Statement) -> str:
     """The whole statement."""
-    return "\n".join(
-        [*_head(statement), "", *_account(statement), "", *_runs(statement), "", *_foot(statement)]
-    )
+    parts = [_head, _account, _runs, protection.drills, protection.recoveries, protection.hardening, _foot]
+    blocks = ["\n".join(part(statement)) for part in parts]
+    return "\n\n".join(block for block in blocks if block)
 
 
 def _head(statement: Statement) -> Iterator[str]:
@@ -56,7 +57,7 @@ def _runs(statement: Statement) -> Iterator[str]:
         yield COLUMNS.format(
             f"{run.ordered_at.astimezone(statement.contract.zone):%Y-%m-%d %H:%M}",
             run.activity,
-            ",".join(run.servers),
+            run.servers[0] if len(run.servers) == 1 else f"{len(run.servers)} servers",
             f"{run.state}{' (check)' if run.check else ''}",
             *("-" if seconds is None else show(seconds) for seconds in hours),
             *("-" if count is None else count for count in counts),
@@ -66,8 +67,13 @@ def _runs(statement: Statement) -> Iterator[str]:
 
 def _remarks(run: StatementRun) -> Iterator[str]:
     yield f"    {run.id}, {run.clause}, by {run.cause}; evidence {run.evidence}"
-    for line in run.words.splitlines():
-        yield from wrap(line, WIDTH, initial_indent="    ", subsequent_indent="    ")
+    remarks = [", ".join(run.servers)] if len(run.servers) > 1 else []
+    remarks += [f"asked for {name.replace('_', ' ')}: {value}" for name, value in run.options.items()]
+    remarks += [
+        f"passed over on {each['server']}: {each['what']}; why: {each['reason']}" for each in run.overrides
+    ]
+    for line in [*remarks, *run.words.splitlines()]:
+        yield from indented(line)
 
 
 def _foot(statement: Statement) -> Iterator[str]:

@@ -1,61 +1,17 @@
 """Options on their way from the order to the playbook, on both databases; and what is refused."""
 
 import json
-from collections.abc import Callable
-from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection
 
 from orchestrator import settings
-from orchestrator.contracts.read import read_customer
 from orchestrator.database.engine import connect, reading
 from orchestrator.errors import NotCovered, UsageError
-from orchestrator.runs import outcome, placing, store
-from orchestrator.runs.order import Order
-from orchestrator.runs.store import Run
+from orchestrator.runs import outcome, store
 
-from .conftest import House
+from .conftest import NOW, House, Place
 
-NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
-Place = Callable[..., Run]
 REASON = "the backup server is being replaced"
-
-
-def not_queued(connection: Connection, run: str, customer: str) -> None:
-    """DBOS's tables are not needed here."""
-
-
-@pytest.fixture
-def house_settings(database_url: str, tmp_path: Path) -> settings.Settings:
-    """A repository that has every playbook and a provider, the demo contracts, and this database."""
-    demo = settings.read({}).inventories
-    (tmp_path / "playbooks").mkdir()
-    for activity in ("patch", "recover", "drill"):
-        (tmp_path / "playbooks" / f"{activity}.yml").write_text("- hosts: mems\n")
-    for customer in ("acme", "globex"):
-        (tmp_path / "inventories" / customer).mkdir(parents=True)
-        (tmp_path / "inventories" / customer / "group_vars").symlink_to(demo / customer / "group_vars")
-    (tmp_path / "inventories" / "provider").mkdir()
-    (tmp_path / "inventories" / "provider" / "hosts.yml").write_text("backup_server: {hosts: {backup1: }}")
-    folders = {"AMC_HOME": str(tmp_path / "home"), "AMC_REPOSITORY": str(tmp_path)}
-    return settings.read(folders | {"AMC_DATABASE_URL": database_url})
-
-
-@pytest.fixture
-def place(house_settings: settings.Settings) -> Place:
-    """Order at NOW for a customer's server; the run."""
-    engine = connect(house_settings.database_url)
-
-    def order(activity: str, key: str, customer: str = "acme", server: str = "erp1", **options: str) -> Run:
-        contract = read_customer(house_settings.inventories, customer)
-        asked = Order(customer, activity, (f"{customer}-{server}",), "engineer", key, options=options)
-        run, _ = placing.place(engine, house_settings, contract, asked, now=NOW, enqueue=not_queued)
-        with reading(engine) as connection:
-            return store.get(connection, run.id)
-
-    return order
 
 
 def test_they_are_kept_with_the_run(place: Place, house_settings: settings.Settings) -> None:

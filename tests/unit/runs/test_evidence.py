@@ -62,6 +62,9 @@ def test_the_servers_unit_times_are_found(tmp_path: Path) -> None:
         "{",
         "[]",
         '{"unit": {"started": "x", "ended": "y"}}',
+        '{"unit": {"started": 1, "ended": 2}}',
+        '{"unit": {"attempts": 3}}',
+        '{"unit": {"attempts": ["x"]}}',
         '{"unit": {"started": "2026-11-24T12:00:00", "ended": "2026-11-24T12:00:00"}}',
     ],
 )

@@ -39,6 +39,7 @@ def run(**other: Any) -> data.StatementRun:
         "id": "acme-patch-20261124-080000-x7k2",
         "activity": "patch",
         "servers": ["acme-erp1"],
+        "options": {},
         "cause": "engineer",
         "check": False,
         "clause": "C4",
@@ -53,6 +54,10 @@ def run(**other: Any) -> data.StatementRun:
         "overage_seconds": 0,
         "packages": 37,
         "cves": 76,
+        "overrides": [],
+        "drills": [],
+        "recoveries": [],
+        "hardened": [],
         "evidence": "whole",
         "manifest_sha256": "ab" * 32,
     }
