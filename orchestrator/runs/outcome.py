@@ -1,5 +1,6 @@
 """A run in a worker's hands: its beginning, what its evidence says at the end, and its settlement."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
@@ -10,7 +11,7 @@ from orchestrator.contracts.model import Hours
 from orchestrator.database.engine import reading
 from orchestrator.ledger import rules
 from orchestrator.ledger import store as ledger
-from orchestrator.runs import effort, store
+from orchestrator.runs import effort, reports, store
 from orchestrator.runs.attempts import Fate
 from orchestrator.runs.evidence import Evidence, read_json, write_json
 from orchestrator.runs.states import Event, State
@@ -27,8 +28,8 @@ def judge(evidence: Evidence, fate: Fate, words: str) -> tuple[Event, str]:
         return Event.LOSE, words
     rolled_back = [
         f"{server} is as it was before {activity}"
-        for server, reports in evidence.server_reports().items()
-        for activity, report in reports.items()
+        for server, by_activity in evidence.server_reports().items()
+        for activity, report in by_activity.items()
         if report.get("rolled_back") is True
     ]
     if rolled_back:
@@ -38,12 +39,25 @@ def judge(evidence: Evidence, fate: Fate, words: str) -> tuple[Event, str]:
     result = read_json(evidence.attempts()[-1].result)
     if result["status"] != "successful":
         return Event.FAIL, result["words"] or f"ansible-playbook: {result['status']}, {result['rc']}"
-    # A playbook that matches no host ends well. A drill touches the server only by its report.
-    order, reports = read_json(evidence.order), evidence.server_reports()
-    worked_on = {*result["servers"], *(name for name in reports if order["activity"] in reports[name])}
-    if missed := [server for server in order["servers"] if server not in worked_on]:
-        return Event.FAIL, f"the playbook did nothing on {', '.join(missed)}"
+    if said := _shortfall(read_json(evidence.order), result["servers"], evidence.server_reports()):
+        return Event.FAIL, said
     return Event.SUCCEED, ""
+
+
+def _shortfall(order: dict[str, Any], recap: Collection[str], found: reports.Reports) -> str:
+    """What the playbook's success leaves out: a server that nothing was done on, a report that is not ok."""
+    activity = order["activity"]
+    own = {server: found.get(server, {}).get(activity) for server in order["servers"]}
+    bad = [
+        f"{server}: {reports.line(activity, report)}"
+        for server, report in own.items()
+        if report is not None and report.get("ok") is False
+    ]
+    if bad:
+        return "; ".join(bad)
+    # A playbook that matches no host ends well. A drill works for a server without touching it: it reports.
+    missed = [server for server, report in own.items() if server not in recap and report is None]
+    return f"the playbook did nothing on {', '.join(missed)}" if missed else ""
 
 
 def settle(settings: Settings, engine: Engine, run: str, event: Event, words: str, *, now: datetime) -> State:

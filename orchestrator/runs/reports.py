@@ -2,7 +2,7 @@
 
 Read of `<evidence>/<server>/<activity>.json`, each key optional; a value of another kind is passed over:
 
-all      rolled_back, problem (words of a failure), unit (counts as effort, see evidence.py)
+all      ok (false: the run failed), rolled_back, problem (words), unit (counts as effort, see evidence.py)
 patch    packages [..], cves [..], overrides [{what, reason}]
 backup   backup {id, seconds, bytes, wal_lag_bytes, problems} or null, protection {state, since, why}
 drill    at, kind, backup_id, moment, rpo_seconds, rto_seconds, figures_equal, differences [..], problems [..]

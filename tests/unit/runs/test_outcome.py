@@ -55,6 +55,16 @@ def test_a_report_of_the_activity_counts_as_work_on_its_server(tmp_path: Path) -
     assert judge(found, Fate.FINISHED, "") == (Event.SUCCEED, "")
 
 
+def test_a_report_that_is_not_ok_is_no_success(tmp_path: Path) -> None:
+    """However well the playbook ended. The `ok` of another activity or server decides nothing."""
+    found = evidence(tmp_path, {})
+    write_json(found.reports / "other" / "patch.json", {"ok": False})
+    write_json(found.reports / "erp1" / "check.json", {"ok": False})
+    assert judge(found, Fate.FINISHED, "") == (Event.SUCCEED, "")
+    write_json(found.reports / "erp2" / "patch.json", {"ok": False, "packages": []})
+    assert judge(found, Fate.FINISHED, "") == (Event.FAIL, "erp2: patch, 0 packages")
+
+
 def test_a_server_that_says_it_rolled_back_decides(tmp_path: Path) -> None:
     """One such report is enough, also when an attempt died after it."""
     found = evidence(tmp_path, {"status": "failed", "rc": 2})
