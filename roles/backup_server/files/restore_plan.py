@@ -4,7 +4,6 @@ Asked again for a run whose plan was fixed, it is the same plan: an interrupted 
 """
 
 import argparse
-import json
 import shutil
 from datetime import datetime
 from pathlib import Path
@@ -186,9 +185,10 @@ def _files(pair: pairs.Pair, asked: argparse.Namespace, plan: Plan, moment: date
         plan["words"].append("There is no snapshot of the files: only the database comes back.")
         plan["files"] = None
         return
-    stats = repository.ask(pair, "stats", "--json", "--no-lock", chosen.id, seconds=600)
+    # The mirror never shrinks: it is at least what any snapshot holds. restic would take a second to count.
+    mirror = ((pairs.read_json(pair.folder / "files.json") or {}).get("store") or {}).get("bytes", 0)
     plan["files"] = {"snapshot": chosen.id, "time": chosen.at.isoformat()}
-    plan.setdefault("bytes", {})["files"] = int(json.loads(stats)["total_size"])
+    plan.setdefault("bytes", {})["files"] = int(mirror)
     late = " (older than that moment: there is no later one)" if moment and chosen.at < moment else ""
     what = f"The attachment {asked.attachment}" if asked.attachment else "Files"
     plan["words"].append(f"{what} from the snapshot of {choice.words_of(chosen.at)}{late}.")

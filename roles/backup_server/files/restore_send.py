@@ -7,6 +7,7 @@ manifest while it is copied; one that fails is marked bad, and the one before it
 import shlex
 import shutil
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,11 +42,14 @@ class Way:
         """What is kept here for the run."""
         return restore_plan.folder_of(self.pair, self.run)
 
+    def know(self) -> None:
+        """Keep the other side's key."""
+        (self.folder / "known_hosts").write_text(f"recover {self.host_key}\n")
+
     def rsync(self, source: Path, name: str, *more: str) -> subprocess.Popen[str]:
         """Begin to copy the contents of a folder into the run's folder `name` on the other side."""
-        known = self.folder / "known_hosts"
-        known.write_text(f"recover {self.host_key}\n")
-        options = ["HostKeyAlias=recover", f"UserKnownHostsFile={known}", "GlobalKnownHostsFile=/dev/null"]
+        options = ["HostKeyAlias=recover", f"UserKnownHostsFile={self.folder}/known_hosts"]
+        options += ["GlobalKnownHostsFile=/dev/null"]
         options += ["StrictHostKeyChecking=yes", "BatchMode=yes", "IdentitiesOnly=yes", "ConnectTimeout=10"]
         options += ["ServerAliveInterval=5", "ServerAliveCountMax=6", "Compression=no"]
         options += ["Ciphers=aes128-gcm@openssh.com,aes256-gcm@openssh.com,chacha20-poly1305@openssh.com"]
@@ -90,10 +94,13 @@ def send(pair: pairs.Pair, way: Way) -> pairs.Record:
     if plan is None:
         raise pairs.Trouble(f"run {way.run} has no plan: ask for it with --fix first")
     record: pairs.Record = {"backup": None, "fell_back_from": []}
-    if plan.get("candidates"):
-        record |= _database(pair, way, plan)
-    if plan.get("files"):
-        _files(pair, way, plan)
+    way.know()
+    with ThreadPoolExecutor(1) as beside:  # restic computes while the database is copied
+        files = beside.submit(_files, pair, way, plan) if plan.get("files") else None
+        if plan.get("candidates"):
+            record |= _database(pair, way, plan)
+        if files:
+            files.result()
     return record
 
 

@@ -36,7 +36,7 @@ class Store:
     def segments(self) -> dict[wal.Segment, Path]:
         """Every segment -> its file. A whole one goes before a partial one of the same name."""
         found: dict[wal.Segment, Path] = {}
-        archived = [path for folder in (self.home / "wals").glob("[0-9A-F]*") for path in folder.iterdir()]
+        archived = list((self.home / "wals").glob("*/*"))
         for path in [*archived, *_files(self.home / "streaming"), *_files(self.ends)]:
             name = path.name.removesuffix(".partial")
             if not wal.SEGMENT.fullmatch(name):

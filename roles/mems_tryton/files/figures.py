@@ -5,6 +5,7 @@
     sums    amounts of sales and of the books, as text with all their digits
     files   {"count", "bytes", "hash"} of the file store, by content
     hash    one SHA-256 over all of the above and over every row of the tables that hold business data
+    missing files that the database names and the file store lacks, at most 1000; empty on a whole server
 
 Read in one transaction, as a snapshot. Logins, sessions and other traces of use are left out: they are not
 business. Root only. Exit 1 with words on stderr when the database does not answer.
@@ -40,6 +41,7 @@ SUMS = {
 }
 # Tables of these modules are business; of `ir` only what users attach. Rows add up in any order.
 BUSINESS = r"^(account|company|currency|party|product|purchase|sale|stock)_|^ir_(attachment|note)$"
+NAMED = "SELECT coalesce(json_agg(DISTINCT file_id ORDER BY file_id), '[]') FROM ir_attachment WHERE file_id <> ''"
 ROWS = 'SELECT count(*), coalesce(sum(hashtextextended(r::text, 0)::numeric), 0) FROM "{table}" AS r'
 
 
@@ -92,16 +94,25 @@ def main() -> int:
     )
     tables = database.read([listed])[0].split()
     values = database.read(
-        [*COUNTS.values(), *SUMS.values(), *[ROWS.format(table=table) for table in tables]]
+        [*COUNTS.values(), *SUMS.values(), *[ROWS.format(table=table) for table in tables], NAMED]
     )
+    named: list[str] = json.loads(values.pop())
     counts = dict(zip(COUNTS, (json.loads(value or "{}") for value in values), strict=False))
     sums = dict(zip(SUMS, values[len(COUNTS) :], strict=False))
     rows = dict(zip(tables, values[len(COUNTS) + len(SUMS) :], strict=True))
     files = store(Path(profile["files"]))
     document = {"counts": counts, "sums": sums, "files": files}
     whole = json.dumps([document, rows], sort_keys=True)
-    print(json.dumps({**document, "hash": hashlib.sha256(whole.encode()).hexdigest()}))
+    missing = lacking(named, Path(profile["files"]) / profile["database"])
+    digest = hashlib.sha256(whole.encode()).hexdigest()
+    print(json.dumps({**document, "hash": digest, "missing": missing[:1000]}))
     return 0
+
+
+def lacking(named: list[str], folder: Path) -> list[str]:
+    """Of the files that attachments name those that are not there, as Tryton's file store names them."""
+    places = [Path(name[:2], name[2:4], name) for name in named]
+    return [str(Path(folder.name, place)) for place in places if not (folder / place).is_file()]
 
 
 def store(folder: Path) -> dict[str, object]:
