@@ -40,7 +40,7 @@ def halves(pair: pairs.Pair) -> None:
 
 def base_backup(pair: pairs.Pair) -> pairs.Record:
     """Barman's part: prove that WAL arrives, a base backup, and wait for the WAL that makes it whole."""
-    pairs.barman("switch-wal", "--force", "--archive", "--archive-timeout", "60", pair.server)
+    slots.close_segment(pair)
     pairs.barman("backup", "--wait", "--wait-timeout", "300", pair.server, seconds=12 * HOURS)
     shown = json.loads(pairs.barman("-f", "json", "show-backup", pair.server, "last"))[pair.server]
     about = shown["base_backup_information"]

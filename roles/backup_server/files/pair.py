@@ -2,7 +2,9 @@
 
 The state of server S lies in /var/lib/amc/backup/S (owner barman, 0700):
     server.json        written by role backup: address, conninfo, retention and so on
-    backups.jsonl      one record a backup, oldest first; marks.jsonl, gaps.jsonl, recoveries.jsonl likewise
+    backups.jsonl      one record a backup, oldest first; marks.jsonl, recoveries.jsonl likewise
+    gaps.jsonl         {"at", "why", "after": the last WAL segment before it, "since": when that came};
+                       a gap ends where the next base backup begins, no moment in it can be recovered
     protection.json    {"state": "protected" | "unprotected", "since", "why"}
 Times are UTC in ISO 8601.
 """

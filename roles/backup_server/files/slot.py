@@ -5,6 +5,7 @@ lost, and Barman's own check says nothing of it: so it is read here.
 """
 
 import json
+import re
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,7 +96,7 @@ def _streams(pair: pairs.Pair) -> bool:
 
 
 def _begin_anew(pair: pairs.Pair) -> pairs.Record:
-    """Give up the old place, take a new one where the M EMS server writes now; the gap between, also kept.
+    """Give up the old place, take a new one where the M EMS server writes now; the gap, which is kept.
 
     The gap is written before the old place is given up: a kill in between repeats this, and forgets nothing.
     """
@@ -120,6 +121,27 @@ def _begin_anew(pair: pairs.Pair) -> pairs.Record:
             f"{pair.server}: nothing comes from the new place either: journalctl -u barman-wal@{pair.server}"
         )
     return gap
+
+
+def close_segment(pair: pairs.Pair, seconds: float = 60) -> None:
+    """Have the M EMS server close its WAL segment, and wait until that is archived here: the way is proven.
+
+    Barman archives a segment when the next one has begun, which a quiet server lets wait for 15 s (its own
+    switch-wal --archive waits for that): a restore point begins it at once. Trouble when it does not come.
+    """
+    said = pairs.barman("switch-wal", "--force", pair.server)
+    closed = re.search(r"WAL file ([0-9A-F]{24}) has been closed", said)
+    if not closed:
+        raise pairs.Trouble(f"{pair.server} closed no WAL segment: {said.strip()}")
+    pairs.query(pair, "SELECT pg_create_restore_point('amc-next-segment')")
+    path = pair.catalogue / "wals" / closed[1][:16] / closed[1]
+    until = time.monotonic() + seconds
+    while not path.exists():
+        if time.monotonic() > until:
+            words = f"the WAL segment {closed[1]} of {pair.server} did not arrive within {seconds:.0f} s"
+            raise pairs.Trouble(f"{words}: journalctl -u barman-wal@{pair.server}")
+        time.sleep(0.3)
+        pairs.barman("archive-wal", pair.server)
 
 
 def last_received(pair: pairs.Pair) -> str | None:
