@@ -96,6 +96,15 @@ CASES = [
     ),
 ]
 
+PREPARE = (
+    "set -e; apt-get -q update; ssh-keygen -q -t rsa -b 4096 -N '' -f /etc/ssh/ssh_host_rsa_key;"
+    " mkdir -p /etc/systemd/system/auditd.service.d;"
+    " printf '# Ansible managed\\n[Unit]\\nConditionVirtualization=!container\\n'"
+    " > /etc/systemd/system/auditd.service.d/amc.conf;"
+    " apt-get -qy --no-install-recommends install nftables libpam-pwquality debsums apt-listchanges auditd"
+)
+"""What the role installs outside the set, where nothing can lock out: it stays when the set is undone."""
+
 STATE = (
     "find /etc -xdev ! -path /etc/systemd/system/amc-harden* ! -name .pwd.lock ! -path /etc/mtab"
     " ! -name hostname ! -name hosts ! -name resolv.conf ! -name 'ssh_host_*'"
@@ -182,9 +191,11 @@ def start(lab: Lab, folder: Path) -> Target:
     while '"ok": true' not in target.root("/usr/local/lib/mems/check"):
         if time.monotonic() > until:
             raise SystemExit("M EMS does not answer on the fresh server")
-    target.root(
-        "apt-get -q update; apt-get -qy --no-install-recommends install nftables libpam-pwquality debsums"
-        " apt-listchanges; ssh-keygen -q -t rsa -b 4096 -N '' -f /etc/ssh/ssh_host_rsa_key"
+    subprocess.run(
+        ["ssh", "-F", str(lab.ssh_config), NAME, f"sudo sh -c {shlex.quote(PREPARE)}"],
+        timeout=300,
+        check=True,
+        capture_output=True,
     )
     return target
 

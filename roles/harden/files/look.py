@@ -6,10 +6,11 @@ Ansible hands this file to the server's Python with the wish as its argument, fo
 of ours yet. The document:
     login            the user who logged in, before sudo
     engineers        members of the group engineers
+    homes            people's home folders
     crontab_owners   users that have a crontab
     ssh              {ports, rsa_key_bits: 0 when there is none}
     sysctls_refused  {key: why} of those that can't be set here
-    modules_refused, audit_refused, nft_refused   "" or why it can't be done here
+    modules_refused, modules_without_effect, audit_refused, nft_refused   "" or why it can't be done here
     services         those of the wish that exist here
     ipv6_advertised  addresses or routes come from router advertisements
     listening        [{port, program}] open to other machines
@@ -55,13 +56,14 @@ def _why_not_set(key: str) -> str:
     return ""
 
 
-def _modules() -> str:
+def _modules() -> tuple[str, str]:
+    """Why no file can be written for modprobe, and why one would have no effect here and now."""
     if not Path("/usr/sbin/modprobe").exists():
-        return "no modprobe is installed: this server loads no modules"
+        return "no modprobe is installed: this server loads no modules", ""
     bounds = re.search(r"CapBnd:\s*(\w+)", Path("/proc/1/status").read_text())
     if bounds and not int(bounds[1], 16) >> CAP_SYS_MODULE & 1:
-        return "this server may not load modules: its kernel is its host's"
-    return ""
+        return "", "this server may not load modules itself: its kernel is its host's"
+    return "", ""
 
 
 def _audit() -> str:
@@ -145,14 +147,17 @@ def main() -> None:
     """See the module."""
     wish = json.loads(sys.argv[1])
     refused = {key: why for key in wish["sysctls"] if (why := _why_not_set(key))}
+    modules = _modules()
     units = _output("systemctl", "list-unit-files", "--no-legend", "--plain", *wish["services"])
     found = {
         "login": os.environ.get("SUDO_USER") or pwd.getpwuid(os.getuid()).pw_name,
         "engineers": _members("engineers"),
+        "homes": sorted({user.pw_dir for user in pwd.getpwall() if user.pw_dir.startswith("/home/")}),
         "crontab_owners": sorted(each.name for each in Path("/var/spool/cron").glob("crontabs/*")),
         "ssh": _ssh(),
         "sysctls_refused": refused,
-        "modules_refused": _modules(),
+        "modules_refused": modules[0],
+        "modules_without_effect": modules[1],
         "audit_refused": _audit(),
         "nft_refused": _nft(),
         "services": [line.split()[0] for line in units.splitlines()] if wish["services"] else [],

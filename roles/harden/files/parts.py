@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+TAB = "\t"
 SMALLEST_MODULUS = 3071  # bits, as /etc/ssh/moduli counts them
 BACKUP_BLOCK = re.compile(r"^# BEGIN amc backup$.*?^# END amc backup$\n?", re.M | re.S)
 
@@ -69,10 +70,10 @@ def backup_block(there: str, wish: dict[str, Any]) -> str:
 
 
 def settings(there: str, wish: dict[str, Any]) -> str:
-    """Lines `NAME value` set to wish["settings"], each where its old line (or its comment) stood."""
+    """Lines `NAME value` set to wish["settings"], each where its old line stood, or at the end."""
     text = there
     for name, value in wish["settings"].items():
-        line = f"{name}\t{value}"
+        line = f"{name}{wish.get('separator', TAB)}{value}"
         text, done = re.subn(rf"^{re.escape(name)}\s.*$", line, text, count=1, flags=re.M)
         if not done:
             text = text.rstrip("\n") + f"\n{line}\n"

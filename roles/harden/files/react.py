@@ -163,7 +163,7 @@ def _tell(topic: str, paths: list[str], was: Before, undo: bool) -> str:
         "ssh": ["systemctl", how, "ssh.service"],
         "nginx": ["systemctl", how, "nginx.service"],
         "journal": ["systemctl", "restart", "systemd-journald.service"],
-        "audit": ["augenrules", "--load"],
+        "audit": ["sh", "-c", "! systemctl -q is-active auditd || augenrules --load"],
     }
     said = ""
     if topic in simple:
