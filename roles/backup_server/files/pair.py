@@ -25,6 +25,7 @@ BARMAN = "/usr/local/bin/barman"
 POSTGRESQL = Path("/usr/lib/postgresql/15/bin")
 ASK_SECONDS = 20
 FIGURES_SECONDS = 600
+ANSWER_BYTES = 1_000_000
 
 Record = dict[str, Any]
 
@@ -128,10 +129,14 @@ def ssh(pair: Pair) -> list[str]:
 
 
 def ask(pair: Pair, what: str, seconds: float = FIGURES_SECONDS) -> Any:
-    """What the M EMS server answers to `figures`, `units` or `version`. Trouble when it does not."""
-    output = run(
-        [*ssh(pair), pair.known["address"], what], f"{pair.server} does not give its {what}", seconds
-    )
+    """What the M EMS server answers to `figures`, `units` or `version`. Trouble when it does not.
+
+    Whoever took that server over may answer without an end: what is too long for an answer is cut off.
+    """
+    command = ["/usr/bin/timeout", "-k5", f"{seconds:.0f}", *ssh(pair), pair.known["address"], what]
+    shortened = f'"$@" 2> >(head -c 4000 >&2) | head -c {ANSWER_BYTES}'
+    limited = ["/usr/bin/bash", "-o", "pipefail", "-c", shortened, "ask", *command]
+    output = run(limited, f"{pair.server} does not give its {what}", seconds + 10)
     try:
         return json.loads(output)
     except ValueError:
@@ -156,6 +161,7 @@ def run(command: list[str], what: str, seconds: float) -> str:
             command,
             capture_output=True,
             text=True,
+            errors="replace",
             timeout=seconds,
             check=False,
             cwd="/",

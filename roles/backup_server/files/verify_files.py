@@ -116,12 +116,14 @@ def compare(counted: pairs.Record, kept: pairs.Record, mark: pairs.Record) -> It
             note=True,
         )
     elif any(kept[key] != counted.get(key, kept[key]) for key in ("count", "bytes", "hash")):
+        amount = f"{kept['count']} files of {kept['bytes']} bytes, not {counted['count']} of"
+        amount += f" {counted.get('bytes')}"
+        same = (kept["count"], kept["bytes"]) == (counted["count"], counted.get("bytes"))
         yield Finding(
             "figures",
-            f"{about} differ from what M EMS counted: {kept['count']} files of {kept['bytes']} bytes,"
-            f" {counted['count']} of {counted.get('bytes')} were counted, or their contents are others",
-            "the mirror or the repository holds wrong contents: pull again with rsync --checksum (files.py"
-            " --checksum), mark again, verify again; older snapshots may be right",
+            f"{about} differ from M EMS's figures: {'as many, with other contents' if same else amount}",
+            "files.py --checksum compares the mirror's contents with M EMS and pulls what differs; then mark"
+            " and verify again. Older snapshots may be right",
         )
 
 
@@ -145,6 +147,8 @@ def contents(pair: pairs.Pair, snapshot: str) -> pairs.Record:
                 if member.isfile() and (stream := archive.extractfile(member)):
                     digest = hashlib.file_digest(stream, "sha256")  # type: ignore[arg-type]
                     found[PurePosixPath(member.name.lstrip("/")).parts] = (digest.hexdigest(), member.size)
+        while dumping.stdout.read(1 << 20):  # what follows the archive's end; restic wants to be rid of it
+            pass
     except (tarfile.TarError, EOFError):
         pass  # it broke off; its exit code says so too
     finally:
