@@ -1,20 +1,34 @@
 """What a newcomer sees: `scripts/up` from a fresh clone, twice, and the account that it leaves."""
 
 from collections import Counter
+from typing import Any
 
 from installation import Installation
 
-CYCLE = ["deploy", "check", "patch"]
+CYCLE = ["deploy", "check", "backup", "drill", "patch", "harden", "recover"]
+FIXED_SECONDS = {"patch": 45 * 60, "harden": 60 * 60}
+
+
+def report_of(installation: Installation, activity: str) -> dict[str, Any]:
+    """What the newest run of the activity reports of acme's server."""
+    run = next(run for run in installation.runs("acme") if run["activity"] == activity)
+    found: dict[str, Any] = installation.json("run", "show", run["id"])["reports"]["acme-erp1"][activity]
+    return found
 
 
 def test_the_statement_shows_the_runs_with_their_hours(installation: Installation) -> None:
     """Each run of the first cycle is done, with held, raw and charged seconds; the account adds up."""
     statement = installation.json("statement", "--customer", "acme", "--year", installation.year())
-    runs = statement["runs"][:3]
+    runs = statement["runs"][: len(CYCLE)]
     assert [run["activity"] for run in runs] == CYCLE
-    assert [run["state"] for run in runs] == ["done"] * 3
-    assert [run["held_seconds"] for run in runs] == [0, 0, 45 * 60]
-    assert [run["charged_seconds"] for run in runs] == [0, 0, 45 * 60]
+    assert [run["state"] for run in runs] == ["done"] * len(CYCLE)
+    for run in runs[:-1]:
+        expected = FIXED_SECONDS.get(run["activity"], 0)
+        assert (run["held_seconds"], run["charged_seconds"]) == (expected, expected), run["activity"]
+    # A recovery is work by the clock: two hours held, what it took charged in steps of a quarter of an hour.
+    recovery = runs[-1]
+    assert recovery["held_seconds"] == 120 * 60
+    assert recovery["charged_seconds"] == -(-recovery["raw_seconds"] // 900) * 900
     assert all(run["raw_seconds"] > 0 for run in runs)
     assert all(run["evidence"] == "whole" for run in runs)
     account = statement["account"]
@@ -27,8 +41,7 @@ def test_the_statement_shows_the_runs_with_their_hours(installation: Installatio
 
 def test_the_patch_report_names_packages_and_cves(installation: Installation) -> None:
     """Packages with both versions, CVE ids from their changelogs, and M EMS answers afterwards."""
-    run = next(run for run in installation.runs("acme") if run["activity"] == "patch")
-    report = installation.json("run", "show", run["id"])["reports"]["acme-erp1"]["patch"]
+    report = report_of(installation, "patch")
     assert report["packages"]
     assert all(package["from"] != package["to"] for package in report["packages"])
     assert report["cves"]
@@ -45,7 +58,7 @@ def test_a_second_up_is_a_second_cycle(installation: Installation) -> None:
     runs = installation.runs("acme")
     assert [run["activity"] for run in runs[: len(runs) - before]] == CYCLE[::-1]
     assert set(Counter(run["key"] for run in runs).values()) == {1}
-    report = installation.json("run", "show", runs[0]["id"])["reports"]["acme-erp1"]["patch"]
+    report = report_of(installation, "patch")
     assert report["packages"] == []
 
 

@@ -11,6 +11,7 @@ import pytest
 from installation import Installation
 
 SERVER = "globex-erp1"
+NO_BACKUP = "a new server, nothing on it yet"
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +34,8 @@ def killed(deployed: Installation) -> dict[str, Any]:
         "patch",
         "--customer",
         "globex",
+        "--without-proven-backup",
+        NO_BACKUP,
         "--wait",
     ]
     waiting = subprocess.Popen(

@@ -179,6 +179,11 @@ def _files(pair: pairs.Pair, asked: argparse.Namespace, plan: Plan, moment: date
     """Fill in which snapshot of the files is taken."""
     there = repository.snapshots(pair) if (pair.folder / "restic/config").exists() else []
     chosen = choice.snapshot_for(moment, there)
+    name = Path(asked.attachment)
+    if asked.only == "attachment" and (not name.parts or name.is_absolute() or ".." in name.parts):
+        raise choice.NoChoice(
+            f"{asked.attachment!r} is no file of the store: name it as `figures` names missing ones"
+        )
     if chosen is None:
         if asked.only:
             raise choice.NoChoice(f"there is no snapshot of the files of {pair.server}")

@@ -41,7 +41,7 @@ SUMS = {
 }
 # Tables of these modules are business; of `ir` only what users attach. Rows add up in any order.
 BUSINESS = r"^(account|company|currency|party|product|purchase|sale|stock)_|^ir_(attachment|note)$"
-NAMED = "SELECT coalesce(json_agg(DISTINCT file_id ORDER BY file_id), '[]') FROM ir_attachment WHERE file_id <> ''"
+NAMED = "SELECT coalesce(json_agg(DISTINCT file_id), '[]') FROM ir_attachment WHERE file_id <> ''"
 ROWS = 'SELECT count(*), coalesce(sum(hashtextextended(r::text, 0)::numeric), 0) FROM "{table}" AS r'
 
 
@@ -111,7 +111,7 @@ def main() -> int:
 
 def lacking(named: list[str], folder: Path) -> list[str]:
     """Of the files that attachments name those that are not there, as Tryton's file store names them."""
-    places = [Path(name[:2], name[2:4], name) for name in named]
+    places = [Path(name[:2], name[2:4], name) for name in sorted(named)]
     return [str(Path(folder.name, place)) for place in places if not (folder / place).is_file()]
 
 

@@ -55,7 +55,7 @@ def key_line(key: str, address: str, until: datetime) -> str:
         "restrict",
         f'from="{address}"',
         f'expiry-time="{until:%Y%m%d%H%M%S}"',
-        f'command="/usr/bin/rrsync -wo {INCOMING}"',
+        f'command="/usr/bin/rrsync -wo -no-lock {INCOMING}"',
     ]
     return f"{','.join(options)} {key}\n"
 

@@ -23,6 +23,21 @@ store.move = move_and_die
 """
 
 
+# The disk is full whenever DBOS notes a result; the process that comes after this one has no such trouble.
+FAILING_DATABASE = """
+import sys
+from dbos._sys_db import SystemDatabase
+from orchestrator.cli import main
+from orchestrator.runs import worker
+def full(*words, **more):
+    raise OSError(28, "No space left on device")
+SystemDatabase.record_operation_result = SystemDatabase.update_workflow_outcome = full
+worker.LOST_SECONDS = 1
+sys.argv = ["amc", "worker", "--until-idle"]
+main.main()
+"""
+
+
 def claim(house: House, run: str, number: int = 1, **other: str) -> None:
     """What a worker leaves that claimed an attempt and is gone."""
     left = {"host": host_id(), "boot": boot_id(), "worker": 1, "at": datetime.now(UTC).isoformat()} | other
@@ -104,6 +119,17 @@ def test_killed_in_the_settlement_it_is_settled_once(house: House) -> None:
     assert house.marks() == [f"{run} 1"]
     assert house.account() == {"available": 59 * 3600 + 900, "held": 0, "used": HELD}
     assert house.postings(run) == ["hold", "settle"]
+
+
+def test_a_database_that_fails_for_a_while_loses_no_run(house: House) -> None:
+    """DBOS drops a workflow whose result can't be noted: the worker sees that, begins anew and settles it."""
+    house.go()
+    run = house.order()
+    house.python("-c", FAILING_DATABASE)
+    found = house.until_ended(run)
+    assert (found["state"], house.marks()) == ("done", [f"{run} 1"])
+    assert house.postings(run) == ["hold", "settle"]
+    assert f"worker: begins anew, lost {run}" in (house.folder / "background.log").read_text()
 
 
 def test_a_rebooted_machine_goes_on_with_the_next_attempt(house: House) -> None:

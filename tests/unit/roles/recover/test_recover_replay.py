@@ -84,7 +84,7 @@ def test_the_way_in_gives_rsync_into_one_folder_to_one_address(
     line = door.key_line("ssh-ed25519 AAAA backup1", "10.0.0.2", datetime(2026, 3, 1, 14, 30, 5))  # noqa: DTZ001
     assert line == (
         'restrict,from="10.0.0.2",expiry-time="20260301143005",'
-        'command="/usr/bin/rrsync -wo /run/amc-recover/incoming" ssh-ed25519 AAAA backup1\n'
+        'command="/usr/bin/rrsync -wo -no-lock /run/amc-recover/incoming" ssh-ed25519 AAAA backup1\n'
     )
 
 

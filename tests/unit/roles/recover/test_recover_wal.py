@@ -11,10 +11,10 @@ import pytest
 
 SIZE = 1 << 24
 LINES = [
-    "rmgr: Heap        len (rec/tot):     59/    59, tx:        727, lsn: 0/01B359A0, prev 0/01B35978, desc: X",
+    "rmgr: Heap        len (rec/tot):     59/    59, tx: 727, lsn: 0/01B359A0, prev 0/01B35978, desc: X",
     "rmgr: Transaction len (rec/tot):     34/    34, tx:        727, lsn: 0/01B359E0, prev 0/01B359A0, "
     "desc: COMMIT 2026-11-24 11:57:38.405158 UTC",
-    "rmgr: XLOG        len (rec/tot):     24/    24, tx:          0, lsn: 0/01B35A08, prev 0/01B359E0, desc: SWITCH",
+    "rmgr: XLOG        len (rec/tot):     24/    24, tx: 0, lsn: 0/01B35A08, prev 0/01B359E0, desc: SWITCH",
 ]
 
 
