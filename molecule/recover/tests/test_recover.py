@@ -1,4 +1,4 @@
-"""What role recover promises, seen from both servers: the recovery of the scenario was to the newest state."""
+"""What role recover promises, seen from the server that was recovered to the newest state."""
 
 import json
 
