@@ -188,11 +188,11 @@ def write_json(path: Path, data: Any, *, once: bool = False) -> None:
     """Whole or not at all, and on the disk when this returns. `once`: FileExistsError if it is there."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     partial = path.with_name(f".{path.name}.{os.getpid()}")
-    with partial.open("w") as file:
-        json.dump(data, file, indent=1)
-        file.flush()
-        os.fsync(file.fileno())
     try:
+        with partial.open("w") as file:
+            json.dump(data, file, indent=1)
+            file.flush()
+            os.fsync(file.fileno())
         if once:
             os.link(partial, path)
         else:

@@ -9,6 +9,7 @@ run per customer at a time, hence one per server, also for runs on several serve
 import os
 import signal
 import socket
+import sys
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -29,6 +30,7 @@ APPLICATION = "amc"
 VERSION = "1"  # runs that wait under another version are never taken: not to be changed
 LOOK_SECONDS = 0.5
 FINISH_SECONDS = 10
+LOST_SECONDS = 15  # a workflow that begins or ends is in nobody's hands for an instant
 
 
 def install(database_url: str) -> None:
@@ -67,19 +69,32 @@ def serve(settings: Settings, engine: Engine, until_idle: bool) -> None:
     with held:
         for sign in (signal.SIGTERM, signal.SIGINT):
             signal.signal(sign, _leave)
-        _launch(settings, engine)
+        hands: set[str] = set()
+        _launch(settings, engine, hands)
+        lost: dict[str, float] = {}
         try:
             while not (until_idle and not store.open_runs(engine)):
                 _close_failed_workflows(settings, engine)
+                lost = _lost_workflows(settings, engine, hands, lost)
+                if any(time.monotonic() - since > LOST_SECONDS for since in lost.values()):
+                    break
                 time.sleep(LOOK_SECONDS)
         finally:
             DBOS.destroy(workflow_completion_timeout_sec=FINISH_SECONDS)
+    if lost:
+        print(
+            f"worker: begins anew, lost {', '.join(lost)}: did the database fail, is the disk full?",
+            flush=True,
+        )
+        # Only a start takes such a workflow up again. What runs goes on meanwhile.
+        own = ["-m", "orchestrator.cli.main", "worker", *(["--until-idle"] if until_idle else [])]
+        os.execv(sys.executable, [sys.executable, *own])
     # An order that came while this worker was leaving saw the lock held and started none.
     if store.open_runs(engine):
         lock.start_worker(settings)
 
 
-def _launch(settings: Settings, engine: Engine) -> None:
+def _launch(settings: Settings, engine: Engine, hands: set[str]) -> None:
     DBOS(
         config={
             "name": APPLICATION,
@@ -90,13 +105,13 @@ def _launch(settings: Settings, engine: Engine) -> None:
             "log_level": "WARNING",
         }
     )
-    _register(settings, engine)
+    _register(settings, engine, hands)
     DBOS.launch()
     DBOS.register_queue(QUEUE, partition_concurrency=1, worker_concurrency=8, polling_interval_sec=0.5)
 
 
-def _register(settings: Settings, engine: Engine) -> None:
-    """Tell DBOS the workflow and its steps."""
+def _register(settings: Settings, engine: Engine, hands: set[str]) -> None:
+    """Tell DBOS the workflow and its steps; `hands` are the runs that a thread of ours works on."""
 
     @DBOS.step(name="follow")
     def follow(run: str) -> tuple[str, str]:
@@ -111,8 +126,12 @@ def _register(settings: Settings, engine: Engine) -> None:
 
     @DBOS.workflow(name=WORKFLOW)
     def execute(run: str) -> str:
-        event, words = follow(run)
-        return settle(run, event, words)
+        hands.add(run)
+        try:
+            event, words = follow(run)
+            return settle(run, event, words)
+        finally:
+            hands.discard(run)
 
 
 def _follow(settings: Settings, engine: Engine, run: str) -> tuple[Event, str]:
@@ -138,6 +157,22 @@ def _close_failed_workflows(settings: Settings, engine: Engine) -> None:
             # The row may have been settled since it was read.
             words = f"its workflow is {status.lower()}"
             outcome.settle(settings, engine, run, Event.FAIL, words, now=datetime.now(UTC))
+
+
+def _lost_workflows(
+    settings: Settings, engine: Engine, hands: set[str], before: dict[str, float]
+) -> dict[str, float]:
+    """Runs that DBOS calls ours and at work, while no thread works on them: since when (monotonic seconds).
+
+    When the database fails while a step's result is noted (a full disk), DBOS's thread ends and nobody asks
+    for the workflow again.
+    """
+    runs = [run.id for run in store.open_runs(engine) if run.id not in hands]
+    if not runs:
+        return {}
+    found = DBOS.list_workflows(workflow_ids=runs, status="PENDING", load_input=False, load_output=False)
+    ours = [each.workflow_id for each in found if each.executor_id == _executor(settings)]
+    return {run: before.get(run, time.monotonic()) for run in ours if run not in hands}
 
 
 def _leave(_sign: int, _frame: FrameType | None) -> None:
