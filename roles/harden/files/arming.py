@@ -24,7 +24,7 @@ TEXTS = {
 Description=Undoes the hardening of this moment unless it is confirmed
 
 [Timer]
-OnActiveSec={seconds}
+OnActiveSec={left}
 AccuracySec=1
 
 [Install]
@@ -68,10 +68,13 @@ class NotArmed(Exception):
     """The net can't be put up: nothing may be changed."""
 
 
-def arm(seconds: int) -> None:
-    """Put the net up; when this returns it holds, through a reboot too. Raises NotArmed."""
+def arm(seconds: int, left: int) -> None:
+    """Put the net up; when this returns it holds, through a reboot too. Raises NotArmed.
+
+    `seconds`: what was promised since the set's beginning; `left`: how many of them from now.
+    """
     for name, text in TEXTS.items():
-        (UNITS / name).write_text(text.format(seconds=seconds, program=PROGRAM))
+        (UNITS / name).write_text(text.format(seconds=seconds, left=left, program=PROGRAM))
     problem = (
         react.run("systemctl", "daemon-reload")
         or react.run("systemctl", "enable", "--quiet", BOOT, TIMER)

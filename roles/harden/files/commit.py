@@ -17,6 +17,7 @@ import argparse
 import json
 import shutil
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -126,12 +127,12 @@ def apply(run: str) -> dict[str, Any]:
         if not changes:
             return {"applied": False, "words": ""}
         record = state.read(state.run_state(run)) or {"attempts": []}
-        names = [change["name"] for change in changes]
+        began, names = time.monotonic(), [change["name"] for change in changes]
         attempt = {"started": state.now(), "ended": None, "outcome": None, "why": "", "changed": names}
         state.write(state.run_state(run), {"attempts": [*record["attempts"], attempt]})
         pending = _snapshot(run, wish, changes)
         try:
-            arming.arm(wish["seconds"])
+            arming.arm(wish["seconds"], wish["seconds"] - int(time.monotonic() - began))
             problem = _carry_out(pending, changes)
         except (OSError, arming.NotArmed, KeyError) as failure:
             problem = str(failure)

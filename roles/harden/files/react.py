@@ -24,8 +24,13 @@ TOPICS = {
     "audit": r"/etc/audit/rules\.d/",
     "nginx": r"/etc/nginx/",
     "postgresql": r"/etc/postgresql/",
+    "application": r"/etc/systemd/system/mems@|/etc/postgresql/",
 }
-"""In the order in which they are told: what logins hang on comes first, so an undo opens the door first."""
+"""In the order in which they are told: what logins hang on comes first, so an undo opens the door first.
+
+The application is restarted once, last, for PostgreSQL's rules too: its open connections would hide that it
+may open no more.
+"""
 
 PASSING = re.compile(
     r"^(amc-|user@|user-runtime-dir@|session-|systemd-(tmpfiles|fsck|update)|apt-daily|dpkg-)"
@@ -111,15 +116,14 @@ def _sysctls(text: str) -> dict[str, str]:
 
 
 def units_of(paths: list[str]) -> list[str]:
-    """Units whose files are among the paths; a template stands for its running instances."""
-    found = []
-    for path in paths:
-        match = re.match(r"/etc/systemd/system/([^/]+\.(?:service|socket|timer))(\.d/|$)", path)
-        if match and "@." in match[1]:
-            found += sorted(unit for unit in active() if unit.startswith(match[1].split("@")[0] + "@"))
-        elif match:
-            found.append(match[1])
-    return sorted(set(found))
+    """Units whose files are among the paths, without templates: of these only the application's are ours."""
+    pattern = r"/etc/systemd/system/([^/@]+\.(?:service|socket|timer))(\.d/|$)"
+    return sorted({match[1] for path in paths if (match := re.match(pattern, path))})
+
+
+def instances() -> list[str]:
+    """The application's instances that run."""
+    return sorted(unit for unit in active() if unit.startswith("mems@"))
 
 
 def clusters(paths: list[str]) -> list[str]:
@@ -177,15 +181,10 @@ def _tell(topic: str, paths: list[str], was: Before, undo: bool) -> str:
     elif topic == "sysctl":
         said = _set(was["sysctls"] if undo else _all_sysctls(paths))
     elif topic == "postgresql":
-        said = _postgresql(paths, how, undo)
+        said = "; ".join(filter(None, (run("systemctl", how, unit) for unit in clusters(paths))))
+    elif topic == "application":
+        said = _restart(instances(), undo)
     return said
-
-
-def _postgresql(paths: list[str], how: str, undo: bool) -> str:
-    """The application anew as well: its open connections would hide that it may not connect any more."""
-    told = [run("systemctl", how, unit) for unit in clusters(paths)]
-    instances = sorted(unit for unit in active() if unit.startswith("mems@"))
-    return "; ".join(filter(None, told)) or _restart(instances, undo)
 
 
 def _all_sysctls(paths: list[str]) -> dict[str, str]:

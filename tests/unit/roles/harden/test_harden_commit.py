@@ -73,16 +73,17 @@ def test_the_door_is_told_first(harden_program: Load) -> None:
     """Firewall and SSH before PostgreSQL and nginx, whatever order the files come in."""
     paths = ["/etc/postgresql/15/main/pg_hba.conf", "/etc/nginx/nginx.conf", "/etc/ssh/sshd_config.d/a.conf"]
     topics = harden_program("react").topics([*paths, "/etc/nftables.conf", "/etc/crontab"])
-    assert topics == ["firewall", "ssh", "nginx", "postgresql"]
+    assert topics == ["firewall", "ssh", "nginx", "postgresql", "application"]
 
 
-def test_a_units_file_concerns_its_unit(harden_program: Load, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A drop-in its unit, one of a template its running instances, a folder of links nobody."""
+def test_a_units_file_concerns_its_unit(harden_program: Load) -> None:
+    """A drop-in its unit, one of M EMS's template the application, a folder of links nobody."""
     react = harden_program("react")
-    monkeypatch.setattr(react, "active", lambda: {"mems@8001.service", "nginx.service"})
     units = "/etc/systemd/system"
-    assert react.units_of([f"{units}/ssh.service.d/x.conf"]) == ["ssh.service"]
-    assert react.units_of([f"{units}/mems@.service.d/x.conf"]) == ["mems@8001.service"]
+    assert react.units_of([f"{units}/ssh.service.d/x.conf", f"{units}/mems@.service.d/x.conf"]) == [
+        "ssh.service"
+    ]
+    assert react.topics([f"{units}/mems@.service.d/x.conf"]) == ["units", "application"]
     assert react.units_of([f"{units}/multi-user.target.wants/x.service"]) == []
 
 
