@@ -6,6 +6,8 @@ from pathlib import Path
 
 import yaml
 
+from orchestrator.contracts.activities import DEFAULTS
+
 # What a run may reach besides the servers that were ordered: the shared backup server, the controller, and a
 # throw-away server that the playbook itself adds. Any other name would reach servers that nobody ordered.
 BESIDES = ("backup_server", "localhost", "drill")
@@ -17,8 +19,8 @@ def path(repository: Path, activity: str) -> Path:
 
 
 def known(repository: Path) -> list[str]:
-    """The activities that have a playbook."""
-    return sorted(file.stem for file in (repository / "playbooks").glob("*.yml"))
+    """The activities that have a playbook; a playbook of another name is for use by hand."""
+    return sorted(file.stem for file in (repository / "playbooks").glob("*.yml") if file.stem in DEFAULTS)
 
 
 def limit(playbook: Path, servers: Sequence[str]) -> str:

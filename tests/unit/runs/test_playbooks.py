@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.contracts.activities import DEFAULTS
 from orchestrator.runs import playbooks
 
 REPOSITORY = Path(__file__).parents[3]
@@ -34,5 +35,5 @@ def test_the_limit(tmp_path: Path, plays: str, reached: str) -> None:
 
 def test_the_playbooks_that_are_there() -> None:
     """Named when one is asked for that is not."""
-    assert {"check", "deploy", "patch"} <= set(playbooks.known(REPOSITORY))
+    assert {"check", "deploy", "patch"} <= set(playbooks.known(REPOSITORY)) <= set(DEFAULTS)
     assert playbooks.path(REPOSITORY, "patch").is_file()
