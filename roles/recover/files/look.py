@@ -2,7 +2,8 @@
 
     look.py --run RUN [--need-database BYTES] [--need-files BYTES] [--margin BYTES] [--begin]
 
-Prints {"empty": M EMS is not installed, or was not when this run began, "finished": this run was done before,
+Prints {"empty": M EMS is not installed, or was not when this run began, "deploy": it has to be, "finished":
+this run was done before,
 "refused": reasons in words, "set_aside": [{"run", "bytes", "places"}] of earlier recoveries, "begun"}.
 With --begin, unless something is refused, it notes that the run has begun; `begun` says whether it did.
 """
@@ -97,7 +98,9 @@ def main() -> int:
     if begins:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         note.write_text(json.dumps(now))
-    found = {"empty": (begun or now)["empty"], "finished": finished(folder), "begun": begins}
+    empty = (begun or now)["empty"]
+    found = {"empty": empty, "finished": finished(folder), "begun": begins}
+    found["deploy"] = empty and not (folder / "recover-halt.json").exists()
     print(json.dumps({**found, "refused": refused, "set_aside": earlier}))
     return 0
 
