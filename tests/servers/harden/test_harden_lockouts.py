@@ -8,7 +8,7 @@ import pytest
 from lockouts import CASES, Case, Target
 
 SEED = 4
-CONFIRM_SECONDS = 25  # instead of 90, so that the test is shorter
+CONFIRM_SECONDS = 30  # instead of 90, so that the test is shorter
 
 
 def one(cases: list[Case]) -> Case:
