@@ -81,6 +81,13 @@ def hold(pair: pairs.Pair, asked: argparse.Namespace) -> pairs.Record:
     # Their work of this moment ends too: it would read or write what is being recovered.
     services = [name.removesuffix(".timer") + ".service" for name in held["timers"]]
     systemctl("stop", *held["timers"], *services, f"barman-wal@{pair.server}.service")
+    # The base backup after the last recovery would wait for WAL that never comes, and keep the next one out.
+    for last in pairs.read_lines(pair.folder / "recoveries.jsonl")[-1:]:
+        subprocess.run(
+            ["/usr/bin/systemctl", "stop", f"amc-{last['run']}-recover-backup.service"],
+            check=False,
+            timeout=120,
+        )
     if not held_settings(pair).exists():
         as_barman(pairs.BARMAN, "archive-wal", pair.server)
         held_settings(pair).write_text(f"[{pair.server}]\nactive = false\n")
