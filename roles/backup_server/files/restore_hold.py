@@ -142,13 +142,14 @@ def resume(pair: pairs.Pair, asked: argparse.Namespace) -> pairs.Record:
     if any(each["run"] == asked.run for each in known) and not (pair.folder / "held.json").exists():
         return {"changed": False, "problems": [], "streaming": wait_for_stream(pair, asked.to_timeline)}
     if not any(each["run"] == asked.run for each in known):
+        set_ends_aside(pair)
         # The timeline that is left must end in the records before anything of the new one can come in.
-        record = {"at": asked.at or pairs.now(), "run": asked.run, "from_timeline": asked.from_timeline}
+        left = asked.from_timeline or (known[-1]["to_timeline"] if known else 1)
+        record = {"at": asked.at or pairs.now(), "run": asked.run, "from_timeline": left}
         append(
             pair.folder / "recoveries.jsonl",
             {**record, "to_timeline": asked.to_timeline, "target": asked.target},
         )
-        set_ends_aside(pair)
     unprotected(pair, f"no base backup yet since the recovery {asked.run}")
     go_on(pair)
     streaming = wait_for_stream(pair, asked.to_timeline)

@@ -85,7 +85,9 @@ def sandbox(run_id: str, kinds: list[str], seconds: int) -> list[str]:
 
 
 def open_door(run_id: str, kinds: list[str], guest: Guest) -> here.Record:
-    """Open it (anew, if it was open); the host key by which the backup server knows it."""
+    """Open it; the host key by which it is known. One that is open stays: a copy may be under way."""
+    if here.state_of(f"{unit_name(run_id)}.service") == "active":
+        return {"changed": False, "host_key": host_key()}
     close(run_id)
     here.run(
         "useradd", "--system", "--no-create-home", "--home-dir", "/nonexistent", "--shell", "/bin/sh", USER
@@ -111,7 +113,12 @@ def open_door(run_id: str, kinds: list[str], guest: Guest) -> here.Record:
     unit = f"--unit={unit_name(run_id)}"
     sshd = ["/usr/sbin/sshd", "-D", "-e", "-f", str(settings)]
     here.run("systemd-run", "--quiet", "--collect", unit, "--service-type=exec", *properties, *sshd)
-    return {"changed": True, "host_key": " ".join((FOLDER / "host_key.pub").read_text().split()[:2])}
+    return {"changed": True, "host_key": host_key()}
+
+
+def host_key() -> str:
+    """Its public part, as known_hosts has it."""
+    return " ".join((FOLDER / "host_key.pub").read_text().split()[:2])
 
 
 def close(run_id: str) -> here.Record:

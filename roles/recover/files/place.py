@@ -157,17 +157,19 @@ def clean(run_id: str) -> here.Record:
 
 
 def put_back(run_id: str, of_run: str) -> here.Record:
-    """What run `of_run` set aside comes back; what is there now is set aside as this run's."""
+    """What run `of_run` set aside comes back; what is there now is set aside as this run's.
+
+    Of a run that stopped before it set anything aside, this starts again what was there all the time.
+    """
     items = noted(of_run)
-    there = [item for item in items if item["there"]]
     phases = Phases(run_id)
-    if not there and not phases.done:
+    if not phases.done and not any(item["there"] for item in items) and Phases(of_run).done:
         raise here.Trouble(f"run {of_run} set nothing aside that is still there, see {here.SET_ASIDE}")
     for item in items:
         phases.once(f"{item['kind']} set aside", lambda i=item: set_aside(run_id, i["kind"], Path(i["from"])))  # type: ignore[misc]
         phases.once(f"{item['kind']} put back", lambda i=item: _rename_back(i))  # type: ignore[misc]
     found: here.Record = {}
-    if any(item["kind"] == "database" for item in items):
+    if not items or any(item["kind"] == "database" for item in items):
         found = phases.once("database started", start_old)
     return {"changed": True, "phases": phases.done, "set_aside": noted(run_id), "started": found}
 
