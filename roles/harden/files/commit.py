@@ -9,7 +9,7 @@
 
 The set: {"seconds", "exempt": [concerns put back to their originals], "sets": [one for each concern:
           {"concern", "files": [see parts.py; of two with one path the later wins],
-           "switches": [{"name", "is", "do", "undo": [argv], "stops": unit or ""}]}]}
+           "switches": [{"name", "is", "do", "undo": [argv], "stops": [units]}]}]}
 Each verb prints one JSON document; exit code 0 good, 1 not, with `words`.
 """
 
@@ -113,7 +113,7 @@ def _carry_out(pending: dict[str, Any], changes: list[Change]) -> str:
     problem = react.check(paths)
     for switch in pending["switches"] if not problem else []:
         problem = problem or react.run(*switch["do"])
-    stopped = {switch["stops"] for switch in pending["switches"] if switch.get("stops")}
+    stopped = {unit for switch in pending["switches"] for unit in switch.get("stops", [])}
     return problem or react.tell(paths, pending["before"]) or react.damage(pending["before"], stopped)
 
 
@@ -146,8 +146,7 @@ def _undo(why: str) -> str:
     pending = state.read(state.ARMED)
     _files_back(pending)
     for switch in reversed(pending["switches"]):
-        if not react.run(*switch["is"]) or switch.get("stops"):
-            react.run(*switch["undo"])
+        react.run(*switch["undo"])
     paths = [record["path"] for record in pending["files"]]
     words = [react.tell(paths, pending["before"], undo=True), react.start_again(pending["before"])]
     noted = state.PENDING / "why"
