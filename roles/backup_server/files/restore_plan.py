@@ -178,7 +178,9 @@ def _backup(backup: choice.BaseBackup) -> dict[str, Any]:
 def _files(pair: pairs.Pair, asked: argparse.Namespace, plan: Plan, moment: datetime | None) -> None:
     """Fill in which snapshot of the files is taken."""
     there = repository.snapshots(pair) if (pair.folder / "restic/config").exists() else []
-    chosen = choice.snapshot_for(moment, there)
+    # A mark has its own: what was attached since is not in its figures.
+    own = _marked(pair, asked.mark)["files_snapshot"] if asked.mark else None
+    chosen = next((each for each in there if each.id == own), choice.snapshot_for(moment, there))
     name = Path(asked.attachment)
     if asked.only == "attachment" and (not name.parts or name.is_absolute() or ".." in name.parts):
         raise choice.NoChoice(
@@ -194,7 +196,11 @@ def _files(pair: pairs.Pair, asked: argparse.Namespace, plan: Plan, moment: date
     mirror = ((pairs.read_json(pair.folder / "files.json") or {}).get("store") or {}).get("bytes", 0)
     plan["files"] = {"snapshot": chosen.id, "time": chosen.at.isoformat()}
     plan.setdefault("bytes", {})["files"] = int(mirror)
-    late = " (older than that moment: there is no later one)" if moment and chosen.at < moment else ""
+    late = (
+        " (older than that moment: there is no later one)"
+        if moment and chosen.at < moment and chosen.id != own
+        else ""
+    )
     what = f"The attachment {asked.attachment}" if asked.attachment else "Files"
     plan["words"].append(f"{what} from the snapshot of {choice.words_of(chosen.at)}{late}.")
 
