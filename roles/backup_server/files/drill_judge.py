@@ -33,7 +33,7 @@ def seconds_by_step(began: dict[str, float], ended: float) -> dict[str, float]:
     """How long each step took, until the next one that began; a step that never began is missing."""
     steps = [step for step in STEPS if step in began]
     ends = [began[step] for step in steps[1:]] + [ended]
-    return {step: round(end - began[step], 1) for step, end in zip(steps, ends, strict=True)}
+    return {step: round(end - began[step], 1) for step, end in zip(steps, ends, strict=False)}
 
 
 def problems(note: Record, seen: Record, differ: list[Record]) -> list[str]:
