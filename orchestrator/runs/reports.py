@@ -15,6 +15,7 @@ harden   changed [..], confirmed, exceptions [..], not_applicable [..], why (it 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+BRIEF = 120  # characters; the report has the rest
 MOST = 1e18  # beyond it a number says nothing, and a float can't hold every one
 
 Report = Mapping[str, Any]
@@ -27,7 +28,7 @@ def line(activity: str, report: Report) -> str:
     if report.get("rolled_back") is True:
         said.append("rolled back")
     said += [words for key in ("problem", "why") if (words := _text(report, key))]
-    return ", ".join([activity, *said])
+    return ", ".join([activity, *(each if len(each) <= BRIEF else f"{each[:BRIEF]}…" for each in said)])
 
 
 def rows(reports: Reports) -> dict[str, list[dict[str, Any]]]:

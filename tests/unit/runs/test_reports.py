@@ -93,6 +93,11 @@ def test_a_line_says_what_matters(activity: str, report: dict[str, Any], said: s
     assert line(activity, report) == said
 
 
+def test_a_line_stays_a_line() -> None:
+    """A problem with a whole log in it is cut; the report has all of it."""
+    assert len(line("drill", {"problems": ["word " * 1000]})) < 200
+
+
 def test_packages_and_cves_are_counted_over_all_servers() -> None:
     """A CVE that two servers close is one; no report of a patch is no zero."""
     one = {"packages": [{}], "cves": ["CVE-1", "CVE-2"]}
