@@ -53,8 +53,8 @@ def test_before_the_first_backup_it_is_unprotected(host):
 def test_what_a_killed_backup_left_goes_with_the_next(host):
     """A half base backup does not stay, and the whole one is the newest."""
     backup = "python3 -B /usr/local/lib/amc/backup/backup.py --server mems1"
-    killed = f"systemd-run --quiet --unit=killed --property=KillSignal=SIGKILL {backup}"
-    wait = "until pgrep -u barman -x pg_basebackup; do sleep 0.02; done"
+    killed = f"systemd-run --quiet --collect --unit=killed --property=KillSignal=SIGKILL {backup}"
+    wait = "until pgrep -u barman -f pg_basebackup.*--pgdata; do sleep 0.02; done"
     host.run_expect([0], f"{killed}; timeout 60 bash -c '{wait}'; systemctl stop killed")
     listed = "runuser -u barman -- barman list-backups mems1"
     assert "STARTED" in host.check_output(listed) or "FAILED" in host.check_output(listed)

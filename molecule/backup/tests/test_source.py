@@ -32,7 +32,7 @@ def test_the_roles_have_the_least_that_works(host):
     shown = "SELECT rolname, rolsuper OR rolcreaterole OR rolcreatedb OR rolbypassrls, rolreplication"
     shown += " FROM pg_roles WHERE rolname LIKE '%barman%' ORDER BY 1"
     assert _sql(host, shown) == "barman|f|f\nstreaming_barman|f|t"
-    groups = "SELECT string_agg(r.rolname, ' ' ORDER BY 1) FROM pg_auth_members m JOIN pg_roles r"
+    groups = "SELECT string_agg(r.rolname, ' ' ORDER BY r.rolname) FROM pg_auth_members m JOIN pg_roles r"
     groups += " ON r.oid = roleid WHERE member IN (SELECT oid FROM pg_roles WHERE rolname LIKE '%barman%')"
     assert _sql(host, groups) == "pg_checkpoint pg_read_all_settings pg_read_all_stats"
     read = host.run(
