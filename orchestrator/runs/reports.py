@@ -6,7 +6,7 @@ all      ok (false: the run failed), rolled_back, problem (words), unit (counts 
 patch    packages [..], cves [..], overrides [{what, reason}]
 backup   backup {id, seconds, bytes, wal_lag_bytes, problems} or null, protection {state, since, why}
 drill    at, kind, backup_id, moment, rpo_seconds, rto_seconds, figures_equal, differences [..], problems [..]
-recover  target, only, put_back, from_backup {id}, fell_back_from [..], lost_seconds,
+recover  target, only, put_back, from_backup {id}, fell_back_from [..], lost_seconds, lost_commits,
          missing_attachments [..], problems [..], rto_seconds, protection {state, since, why}, drill (true: it
          is a drill's own and makes no row)
 harden   changed [..], confirmed, exceptions [..], not_applicable [..], why (it was undone)
@@ -81,6 +81,7 @@ def _recovery(report: Report) -> dict[str, Any]:
         "backup": _text(_part(report, "from_backup"), "id"),
         "fell_back": bool(_count(report, "fell_back_from")),
         "lost_seconds": _number(report, "lost_seconds"),
+        "lost_commits": _number(report, "lost_commits"),
         "rto_seconds": _number(report, "rto_seconds"),
         "missing_attachments": _count(report, "missing_attachments"),
         "problems": [words for words in (_text(report, "problem"), *_words(report, "problems")) if words],
@@ -134,6 +135,8 @@ def _say_recovery(report: Report) -> Iterator[str]:
         yield f"{row['only']} only"
     if row["lost_seconds"] is not None:
         yield f"{_short(row['lost_seconds'])} lost"
+    if row["lost_commits"]:
+        yield f"{row['lost_commits']:g} later commits left out"
     if row["missing_attachments"]:
         yield f"{row['missing_attachments']} attachments missing"
     if row["fell_back"]:

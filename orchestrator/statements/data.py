@@ -14,9 +14,10 @@
               overrides [{server, what, reason}]: what was passed over, and why
     drills    [{run, server, at, kind, moment, backup, rpo_seconds, rto_seconds, figures, problems}]
               figures: equal, differ or not compared
-    recoveries  [{run, server, at, target, put_back, only, backup, fell_back, lost_seconds, rto_seconds,
-                missing_attachments, problems, protection}]
-              lost_seconds: committed work that did not come back; protection: protected or unprotected, as
+    recoveries  [{run, server, at, target, put_back, only, backup, fell_back, lost_seconds, lost_commits,
+                rto_seconds,                missing_attachments, problems, protection}]
+              lost_seconds: committed work that should have come back and did not, lost_commits: what came
+              after the moment that was asked for; protection: protected or unprotected, as
               it was at the run's end
     hardening   exceptions [{rule, who, why, until, holds}], holds: on the day the statement was made;
               not_applicable {server: count}, as its latest report says

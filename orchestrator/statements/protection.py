@@ -1,14 +1,12 @@
 """What a statement says of protection: drills, recoveries, and what hardening leaves out. Pure."""
 
 from collections.abc import Iterator
-from datetime import datetime
 
 from orchestrator.statements.data import Row, Statement
-from orchestrator.statements.lines import indented
+from orchestrator.statements.lines import UNKNOWN, indented, local
 
 DRILLS = "{:<18}{:<15}{:<9}{:<21}{:>9}{:>10}  {:<15}"
 RECOVERIES = "{:<18}{:<15}{:<21}{:<12}{:>9}{:>10}  {:<15}"
-UNKNOWN = "-"
 
 
 def drills(statement: Statement) -> Iterator[str]:
@@ -21,10 +19,10 @@ def drills(statement: Statement) -> Iterator[str]:
     yield DRILLS.format("when", "server", "restored", "moment", "RPO", "RTO", "figures").rstrip()
     for row in statement.drills:
         yield DRILLS.format(
-            _local(statement, row["at"]),
+            local(statement.contract, row["at"]),
             row["server"],
             row["kind"] or UNKNOWN,
-            _local(statement, row["moment"], seconds=True),
+            local(statement.contract, row["moment"], seconds=True),
             _seconds(row["rpo_seconds"]),
             _seconds(row["rto_seconds"]),
             row["figures"],
@@ -41,9 +39,9 @@ def recoveries(statement: Statement) -> Iterator[str]:
     yield RECOVERIES.format("when", "server", "to", "what", "lost", "RTO", "left").rstrip()
     for row in statement.recoveries:
         yield RECOVERIES.format(
-            _local(statement, row["at"]),
+            local(statement.contract, row["at"]),
             row["server"],
-            "put back" if row["put_back"] else _local(statement, row["target"], seconds=True),
+            "put back" if row["put_back"] else local(statement.contract, row["target"], seconds=True),
             row["only"] or "everything",
             _seconds(row["lost_seconds"]),
             _seconds(row["rto_seconds"]),
@@ -54,6 +52,10 @@ def recoveries(statement: Statement) -> Iterator[str]:
             yield from indented(f"what {row['put_back']} had set aside")
         if row["fell_back"]:
             yield from indented("the newest backup could not be used, so an older one was")
+        if row["lost_commits"]:
+            yield from indented(
+                f"commits after that moment, which did not come back: {row['lost_commits']:g}"
+            )
         if row["missing_attachments"]:
             yield from indented(f"attachments that are missing: {row['missing_attachments']}")
         yield from _problems(row)
@@ -79,13 +81,3 @@ def _problems(row: Row) -> Iterator[str]:
 
 def _seconds(value: float | None) -> str:
     return UNKNOWN if value is None else f"{round(value, 1):g} s"
-
-
-def _local(statement: Statement, words: str, *, seconds: bool = False) -> str:
-    """A moment on the contract's clock; what is none (`latest`) stays as it is."""
-    try:
-        at = datetime.fromisoformat(words)
-        local = at.astimezone(statement.contract.zone) if at.tzinfo else at
-    except (ValueError, OverflowError):
-        return words or UNKNOWN
-    return f"{local:%Y-%m-%d %H:%M:%S}" if seconds else f"{local:%Y-%m-%d %H:%M}"

@@ -8,7 +8,7 @@ from orchestrator.contracts.model import Mode
 from orchestrator.ledger.hours import show
 from orchestrator.statements import protection
 from orchestrator.statements.data import Statement, StatementRun
-from orchestrator.statements.lines import WIDTH, indented
+from orchestrator.statements.lines import WIDTH, indented, local
 
 COLUMNS = "{:<17}{:<13}{:<13}{:<12}{:>6}{:>9}{:>8}{:>8}{:>9}{:>5}"
 
@@ -62,13 +62,15 @@ def _runs(statement: Statement) -> Iterator[str]:
             *("-" if seconds is None else show(seconds) for seconds in hours),
             *("-" if count is None else count for count in counts),
         )
-        yield from _remarks(run)
+        yield from _remarks(statement, run)
 
 
-def _remarks(run: StatementRun) -> Iterator[str]:
+def _remarks(statement: Statement, run: StatementRun) -> Iterator[str]:
     yield f"    {run.id}, {run.clause}, by {run.cause}; evidence {run.evidence}"
     remarks = [", ".join(run.servers)] if len(run.servers) > 1 else []
-    remarks += [f"asked for {name.replace('_', ' ')}: {value}" for name, value in run.options.items()]
+    for name, value in run.options.items():
+        shown = local(statement.contract, value, seconds=True) if name == "to" else value
+        remarks.append(f"option {name.replace('_', ' ')}: {shown}")
     remarks += [
         f"passed over on {each['server']}: {each['what']}; why: {each['reason']}" for each in run.overrides
     ]

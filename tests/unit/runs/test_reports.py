@@ -71,9 +71,15 @@ RECOVERY = {
         (
             "recover",
             RECOVERY
-            | {"only": "files", "missing_attachments": ["a"], "fell_back_from": ["b2"], "problem": "x"},
-            "recover, to latest, files only, 0 s lost, 1 attachments missing, from an older backup, "
-            "RTO 41 s, unprotected, x",
+            | {
+                "lost_commits": 12,
+                "only": "files",
+                "missing_attachments": ["a"],
+                "fell_back_from": ["b2"],
+                "problem": "x",
+            },
+            "recover, to latest, files only, 0 s lost, 12 later commits left out, 1 attachments missing, "
+            "from an older backup, RTO 41 s, unprotected, x",
         ),
         ("recover", {"target": "latest", "put_back": "run-1"}, "recover, put back what run-1 had set aside"),
         (

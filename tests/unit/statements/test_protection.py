@@ -27,6 +27,7 @@ RECOVERY: dict[str, Any] = {
     "backup": "20260228T220000",
     "fell_back": True,
     "lost_seconds": 0.4,
+    "lost_commits": 12.0,
     "rto_seconds": 41.0,
     "missing_attachments": 2,
     "protection": "unprotected",
@@ -50,6 +51,7 @@ PUT_BACK = RECOVERY | {
     "backup": "",
     "fell_back": False,
     "lost_seconds": None,
+    "lost_commits": None,
     "missing_attachments": None,
     "protection": "protected",
 }
@@ -57,7 +59,7 @@ RUNS = (
     run(id="a-patch", options={"without_proven_backup": "moving house"}, overrides=[OVERRIDE]),
     run(id="b-drill", activity="drill", drills=[DRILL]),
     run(id="c-drill", activity="drill", state="failed", drills=[BAD_DRILL]),
-    run(id="d-recover", activity="recover", recoveries=[RECOVERY]),
+    run(id="d-recover", activity="recover", options={"to": RECOVERY["target"]}, recoveries=[RECOVERY]),
     run(id="e-recover", activity="recover", recoveries=[PUT_BACK]),
     run(id="f-harden", activity="harden", hardened=[{"server": "acme-erp1", "not_applicable": 5}]),
 )
@@ -75,6 +77,7 @@ when              server         to                   what             lost     
 2026-11-24 12:30  acme-erp1      2026-03-01 14:32:10  database        0.4 s      41 s  UNPROTECTED
     d-recover, backup 20260228T220000
     the newest backup could not be used, so an older one was
+    commits after that moment, which did not come back: 12
     attachments that are missing: 2
 2026-11-24 12:30  acme-erp1      put back             everything          -      41 s  protected
     e-recover, backup unknown
@@ -100,7 +103,8 @@ def test_the_text() -> None:
     """Drills with their problems, recoveries with what was lost, exceptions that hold or not."""
     shown = text.render(statement(*RUNS, exceptions=EXCEPTIONS))
     assert GOLDEN in shown
-    assert "    asked for without proven backup: moving house\n" in shown
+    assert "    option without proven backup: moving house\n" in shown
+    assert "    option to: 2026-03-01 14:32:10\n" in shown
     assert "    passed over on acme-erp1: no drill has proven a backup; why: moving house\n" in shown
     assert [line for line in shown.splitlines() if len(line) > 100 or line != line.rstrip()] == []
 
