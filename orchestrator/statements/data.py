@@ -1,6 +1,7 @@
 """A year's statement as data: the account of hours, the runs, the notes, the ledger's head. Pure.
 
-`document` gives it for `--json`. Names are stable; `*_seconds` are whole seconds, times ISO 8601 in UTC:
+`document` gives it for `--json`. Names are stable; `*_seconds` are whole seconds (those that servers measured have
+fractions), times ISO 8601 in UTC:
 
     customer, customer_name, contract, contract_version, mode, time_zone, year, made_at
     account   opening_seconds + granted_seconds + bought_seconds
@@ -15,10 +16,9 @@
     drills    [{run, server, at, kind, moment, backup, rpo_seconds, rto_seconds, figures, problems}]
               figures: equal, differ or not compared
     recoveries  [{run, server, at, target, put_back, only, backup, fell_back, lost_seconds, lost_commits,
-                rto_seconds,                missing_attachments, problems, protection}]
-              lost_seconds: committed work that should have come back and did not, lost_commits: what came
-              after the moment that was asked for; protection: protected or unprotected, as
-              it was at the run's end
+                rto_seconds, missing_attachments, problems, protection}]
+              lost_seconds: committed work that should have come back and did not; lost_commits: what came
+              after the moment that was asked for; protection: protected or unprotected, at the run's end
     hardening   exceptions [{rule, who, why, until, holds}], holds: on the day the statement was made;
               not_applicable {server: count}, as its latest report says
     notes     [{id, text}]
