@@ -1,7 +1,7 @@
 """A year's statement as data: the account of hours, the runs, the notes, the ledger's head. Pure.
 
-`document` gives it for `--json`. Names are stable; `*_seconds` are whole seconds (those that servers measured have
-fractions), times ISO 8601 in UTC:
+`document` gives it for `--json`. Names are stable; `*_seconds` are whole seconds, those of drills
+and recoveries with fractions; times ISO 8601 in UTC:
 
     customer, customer_name, contract, contract_version, mode, time_zone, year, made_at
     account   opening_seconds + granted_seconds + bought_seconds
