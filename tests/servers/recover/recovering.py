@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -74,7 +73,7 @@ class Recovered(Pair):
         found: dict[str, Any] = json.loads((self.folder / run / MEMS / "recover.json").read_text())
         return found
 
-    def kill_half_way(self, run: str, what: str, seconds: float = 60, **variables: str) -> None:
+    def kill_half_way(self, run: str, what: str, seconds: int = 240, **variables: str) -> None:
         """Begin a recovery; kill -9 all of the controller once `what` (a command there) succeeds."""
         environment = {
             **os.environ,
@@ -92,11 +91,12 @@ class Recovered(Pair):
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
-        until = time.monotonic() + seconds
+        # The server itself looks: it may last for less than a login takes.
+        wait = f"sudo timeout {seconds} sh -c 'until {what}; do sleep 0.02; done'"
         try:
-            while self.run(MEMS, what).returncode != 0:
-                assert begun.poll() is None, "the recovery ended before it could be killed"
-                assert time.monotonic() < until, f"waited {seconds} s for {what}"
+            done = self.run(MEMS, wait, seconds + 30)
+            assert begun.poll() is None, "the recovery ended before it could be killed"
+            assert done.returncode == 0, f"waited {seconds} s for {what}"
         finally:
             end(begun.pid)
             begun.wait()
