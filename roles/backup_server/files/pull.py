@@ -2,7 +2,8 @@
 
 The other side is not trusted: rsync and its ssh are confined to the mirror, the links that it sends are made
 dead here (munged), its owners and modes are only noted (in the extended attribute user.rsync.%stat, which
-restic keeps). Nothing that is gone there is deleted here. rsync ends when this disk has no room left.
+restic keeps). No file of the store that is gone there is deleted here; one of the configuration is, and stays
+in older snapshots. rsync ends when this disk has no room left.
 """
 
 import re
@@ -79,8 +80,8 @@ def command(pair: pairs.Pair, what: str, checksum: bool) -> list[str]:
     rsync = ["/usr/bin/rsync", "-rlptgo", "--fake-super", "--munge-links", "--timeout=60"]
     rsync += ["--out-format=%i %n", f"--rsync-path={what}", f"--rsh={shlex.join(pairs.ssh(pair))}"]
     rsync += ["--checksum"] if checksum else []
-    if what == "config":
-        rsync += [f"--exclude={name}" for name in NOT_CONFIG]
+    if what == "config":  # what was removed there must not come back with it
+        rsync += ["--delete", "--force", *(f"--exclude={name}" for name in NOT_CONFIG)]
     return [*confined, "--", *rsync, f"{pair.known['address']}:./", f"{mirror}/"]
 
 
