@@ -40,9 +40,9 @@ def verifier(password: str, salt: bytes, iterations: int = ITERATIONS) -> str:
 def fits(password: str, kept: str) -> bool:
     """Whether a verifier that PostgreSQL keeps is this password's."""
     found = re.match(r"SCRAM-SHA-256\$(\d+):([^$]+)\$", kept)
-    return bool(found) and hmac.compare_digest(
-        verifier(password, base64.b64decode(found[2]), int(found[1])), kept
-    )
+    if not found:
+        return False
+    return hmac.compare_digest(verifier(password, base64.b64decode(found[2]), int(found[1])), kept)
 
 
 def psql(statements: str) -> str:

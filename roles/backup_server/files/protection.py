@@ -25,13 +25,14 @@ def reasons(
     backups: Sequence[pairs.Record],
     gaps: Sequence[pairs.Record],
     slot: slots.Slot | None,
-    seen: datetime,
+    seen: datetime | None,
     moment: datetime,
     rpo_seconds: int,
 ) -> list[str]:
     """Why it is not protected at `moment`, in words; empty when it is.
 
-    `slot` is None when the M EMS server does not answer; `seen` is when changes were last seen to come in.
+    `slot` is None when the M EMS server does not answer; `seen` is when changes were last seen to come in,
+    None when they never were.
     """
     found = []
     if not backups:
@@ -42,9 +43,10 @@ def reasons(
         )
     if slot is not None and slots.broken(slot):
         found.append(slots.broken(slot))
-    elif moment - seen > timedelta(seconds=rpo_seconds):
+    elif seen is None or moment - seen > timedelta(seconds=rpo_seconds):
         why = "the M EMS server does not answer" if slot is None else "nothing receives them"
-        found.append(f"changes since {seen.isoformat(timespec='seconds')} are not here: {why}")
+        since = "of this server" if seen is None else f"since {seen.isoformat(timespec='seconds')}"
+        found.append(f"changes {since} are not here: {why}")
     return found
 
 
@@ -79,21 +81,27 @@ def look(pair: pairs.Pair) -> tuple[slots.Slot | None, str]:
         return None, str(trouble)
 
 
-def last_seen(pair: pairs.Pair) -> datetime:
-    """When changes were last seen to come in, by watch.py; the beginning of time without."""
+def gaps(pair: pairs.Pair) -> list[pairs.Record]:
+    """Gaps in what could still be recovered: those since the oldest backup that is kept."""
+    kept = records(pair)
+    listed = pairs.read_lines(pair.folder / "gaps.jsonl")
+    return [gap for gap in listed if not kept or gap["at"] > kept[0]["started"]]
+
+
+def last_seen(pair: pairs.Pair) -> datetime | None:
+    """When changes were last seen to come in, by watch.py."""
     kept = pairs.read_json(pair.folder / "watch.json") or {}
     seen = kept.get("seen")
-    return datetime.fromisoformat(seen) if seen else datetime(1970, 1, 1, tzinfo=UTC)
+    return datetime.fromisoformat(seen) if seen else None
 
 
 def judge(pair: pairs.Pair, slot: slots.Slot | None) -> list[str]:
     """`reasons` for what is on this server's disk now."""
     moment = datetime.now(UTC)
     seen = moment if slot is not None and slot.streaming else last_seen(pair)
-    gaps = pairs.read_lines(pair.folder / "gaps.jsonl")
     return reasons(
         backups=records(pair),
-        gaps=gaps,
+        gaps=gaps(pair),
         slot=slot,
         seen=seen,
         moment=moment,

@@ -47,7 +47,7 @@ def look(server: str) -> pairs.Record:
         "receiving": bool(slot and slot.streaming),
         "proven": proven,
         "verification": verified,
-        "gaps": pairs.read_lines(pair.folder / "gaps.jsonl"),
+        "gaps": protection.gaps(pair),
         "problems": problems(pair, slot, silent=silent, newest=newest, proven=proven, verified=verified),
     }
 

@@ -56,6 +56,11 @@ def test_a_stream_that_stopped_counts_from_the_contracts_rpo(
         assert len(found) == count and all(words in why for why in found)
 
 
+def test_a_stream_that_never_was(backup_program: Load) -> None:
+    (why,) = reasons(backup_program, slot=slot(backup_program, status="unused", streaming=False), seen=None)
+    assert why == "changes of this server are not here: nothing receives them"
+
+
 def test_a_gap_counts_until_the_next_backup(backup_program: Load) -> None:
     gap = {"at": "2026-11-24T03:00:00+00:00", "since": "2026-11-24T02:30:00+00:00", "why": "away"}
     assert "2026-11-24T02:30:00" in reasons(backup_program, gaps=[gap])[0]
