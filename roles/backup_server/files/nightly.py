@@ -1,8 +1,8 @@
-"""The night's work for one M EMS server: a backup, then the verification of everything.
+"""The night's work for one M EMS server: a backup, old file snapshots go, then everything is verified.
 
     nightly.py --server NAME
 
-Exit 0 when both went well. The verification comes also after a backup that failed.
+Exit 0 when all went well. Each part comes also after one that failed.
 """
 
 import argparse
@@ -13,17 +13,15 @@ import pair as pairs
 
 
 def main() -> int:
-    """Both, one after the other; their output goes to the journal."""
+    """All parts, one after the other; their output goes to the journal."""
     words = argparse.ArgumentParser()
     words.add_argument("--server", required=True)
     asked = words.parse_args()
     pairs.as_barman()
     codes = []
-    for program in ("backup", "verify"):
-        path = pairs.PROGRAMS / f"{program}.py"
-        if path.exists():
-            command = [sys.executable, "-B", str(path), "--server", asked.server]
-            codes.append(subprocess.run(command, check=False).returncode)
+    for program, *more in (("backup",), ("files", "--thin"), ("verify",)):
+        command = [sys.executable, "-B", str(pairs.PROGRAMS / f"{program}.py"), "--server", asked.server]
+        codes.append(subprocess.run([*command, *more], check=False).returncode)
     return 1 if any(codes) else 0
 
 
