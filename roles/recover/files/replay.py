@@ -135,6 +135,8 @@ def replay(plan: here.Record, wal: Path, say: Callable[[str], None]) -> here.Rec
         if here.state_of(here.POSTGRESQL) in ("failed", "inactive"):
             raise FellShort(f"PostgreSQL ended during the replay: {_log()}", now or {})
         if time.monotonic() - still > STILL_SECONDS and at_end(names, since):
+            if now and _accepts(plan, now):
+                return {**now, "lsn": lsn(now["position"]), "lost_seconds": None}
             raise FellShort(_short(plan, now), now or {})
         time.sleep(0.1)
 
@@ -144,6 +146,14 @@ def _is_there(plan: here.Record, now: here.Record) -> bool:
         return bool(now["paused"])
     # The last record received begins at this position: once replay is past it, all of it is there.
     return int(now["position"]) > position(plan["received"]["lsn"])
+
+
+def _accepts(plan: here.Record, now: here.Record) -> bool:
+    """Whether the moment asked for is that of the last commit before damaged WAL: nothing later is wanted."""
+    asked = (plan["target"] or {}).get("time")
+    if plan["to_end"] or not asked or not now["time"]:
+        return False
+    return datetime.fromisoformat(now["time"]) >= datetime.fromisoformat(asked)
 
 
 def position(lsn: str) -> int:

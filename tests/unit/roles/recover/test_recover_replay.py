@@ -70,6 +70,15 @@ def test_the_same_again_and_again_is_the_end(replay: ModuleType) -> None:
     assert not replay.at_end([*again[:-1], "c"], 0)
 
 
+def test_the_last_moment_before_damaged_wal_can_be_asked_for(replay: ModuleType) -> None:
+    """As the failed run proposes it; an earlier end is still too short, and so is the newest state."""
+    target = {"time": "2026-03-01T10:00:00.5+00:00", "mark": None}
+    asked = {**PLAN, "to_end": False, "target": target}
+    assert replay._accepts(asked, {"time": "2026-03-01T10:00:00.5+00:00"})
+    assert not replay._accepts(asked, {"time": "2026-03-01T10:00:00.4+00:00"})
+    assert not replay._accepts(PLAN, {"time": "2026-03-01T10:00:00.5+00:00"})
+
+
 def test_falling_short_says_the_seconds_lost_and_the_way_on(replay: ModuleType) -> None:
     """In one sentence for a person at night."""
     words = replay._short(PLAN, {"position": 0x4FFFFFF, "time": "2026-03-01T10:00:00.5+00:00"})
