@@ -20,6 +20,7 @@ BACKUP = Layer(
         "molecule/lab/saved_layer.py",
         "molecule/lab/backup_layer.py",
     ),
+    passes=(("--check",), ()),  # a bare server in check mode, too: nothing else tries that
 )
 
 if __name__ == "__main__":
