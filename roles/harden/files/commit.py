@@ -142,19 +142,22 @@ def apply(run: str) -> dict[str, Any]:
 
 
 def _undo(why: str) -> str:
-    """Bring everything back. The mark goes last: cut short, it is done again."""
+    """Bring everything back; what could not be, in words. The mark goes last: cut short, it is done again."""
     pending = state.read(state.ARMED)
     _files_back(pending)
-    for switch in reversed(pending["switches"]):
-        react.run(*switch["undo"])
+    switches = list(reversed(pending["switches"]))
+    early = [switch for switch in switches if react.run(*switch["undo"])]
     paths = [record["path"] for record in pending["files"]]
     words = [react.tell(paths, pending["before"], undo=True), react.start_again(pending["before"])]
+    # Early in a boot PostgreSQL was not there yet to be asked.
+    words += [react.run(*switch["undo"]) for switch in early]
+    left = "; ".join(each for each in words if each)
     noted = state.PENDING / "why"
     why = noted.read_text() if noted.exists() else why
-    state.close_attempt(pending["run"], "reverted", why)
+    state.close_attempt(pending["run"], "reverted", why, left=left)
     state.ARMED.unlink()
     arming.disarm()
-    return "; ".join(each for each in words if each)
+    return left
 
 
 def _files_back(pending: dict[str, Any]) -> None:
