@@ -95,7 +95,7 @@ def reader(verify_wal: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
 
 
 def test_proven_is_read_again_by_sevenths_and_damaged_each_night(reader: Any) -> None:
-    """First all; then the turn's two, each with the one before it, and the damaged one; with None all again."""
+    """First all; then the turn's two, each with the one before it, and the damaged one; with None all."""
     damaged, kept, asked = reader({}, 3)
     assert (asked, len(kept), [each.number for each in damaged]) == ([(1, 14)], 13, [9])
     _, kept, asked = reader(kept, 3)
