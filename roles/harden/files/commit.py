@@ -96,7 +96,7 @@ def _snapshot(run: str, wish: Set, changes: list[Change]) -> dict[str, Any]:
         "files": records,
         "folders": [each for change in files for each in parts.missing_folders(Path(change["path"]))],
         "switches": [change["switch"] for change in changes if "switch" in change],
-        "before": react.before(list(contents), contents),
+        "before": react.before(contents),
     }
     state.write(state.ARMED, pending)
     return pending
@@ -148,6 +148,8 @@ def _undo(why: str) -> str:
     switches = list(reversed(pending["switches"]))
     early = [switch for switch in switches if react.run(*switch["undo"])]
     paths = [record["path"] for record in pending["files"]]
+    if any(switch["concern"] == "firewall" for switch in switches):  # stopping it emptied the rules
+        paths.append("/etc/nftables.conf")
     words = [react.tell(paths, pending["before"], undo=True), react.start_again(pending["before"])]
     # Early in a boot PostgreSQL was not there yet to be asked.
     words += [react.run(*switch["undo"]) for switch in early]

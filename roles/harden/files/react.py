@@ -88,13 +88,13 @@ def failed() -> list[str]:
     return [line.split()[0] for line in listed.splitlines() if line.strip()]
 
 
-def before(paths: list[str], contents: dict[str, str]) -> Before:
+def before(contents: dict[str, str]) -> Before:
     """What runs and what the kernel has now, before the paths change; `contents`: path -> its new text."""
     keys: dict[str, str] = {}
     for path, text in contents.items():
         if re.match(TOPICS["sysctl"], path):
             keys |= {each: Path(each).read_text().strip() for each in _sysctls(text)}
-    ruleset = output("nft", "-s", "list", "ruleset") if "firewall" in topics(paths) else ""
+    ruleset = output("nft", "-s", "list", "ruleset")
     return {"services": sorted(active()), "failed": failed(), "sysctls": keys, "ruleset": ruleset}
 
 
