@@ -136,6 +136,7 @@ def replay(plan: here.Record, wal: Path, say: Callable[[str], None]) -> here.Rec
             raise FellShort(f"PostgreSQL ended during the replay: {_log()}", now or {})
         if time.monotonic() - still > STILL_SECONDS and at_end(names, since):
             if now and _accepts(plan, now):
+                _forget_target(plan, wal, now["position"])
                 return {**now, "lsn": lsn(now["position"]), "lost_seconds": None}
             raise FellShort(_short(plan, now), now or {})
         time.sleep(0.1)
@@ -154,6 +155,17 @@ def _accepts(plan: here.Record, now: here.Record) -> bool:
     if plan["to_end"] or not asked or not now["time"]:
         return False
     return datetime.fromisoformat(now["time"]) >= datetime.fromisoformat(asked)
+
+
+def _forget_target(plan: here.Record, wal: Path, until: int) -> None:
+    """Replay to the same place again without a target: PostgreSQL promotes none that it did not see."""
+    prepare(here.DATA, {**plan, "to_end": True}, wal)
+    here.run("systemctl", "restart", here.POSTGRESQL, seconds=600)
+    deadline = time.monotonic() + 600
+    while not (now := look()) or now["position"] < until:
+        if time.monotonic() > deadline:
+            raise FellShort(f"PostgreSQL did not come to {lsn(until)} a second time. {_log()}", now or {})
+        time.sleep(0.1)
 
 
 def position(lsn: str) -> int:
