@@ -37,6 +37,14 @@ def rights(version: int) -> int:
     return (1 << BITS_OF_VERSION.get(version, 15)) - 1
 
 
+def available() -> bool:
+    """Whether this kernel has Landlock, and lets us use it."""
+    version = ctypes.CDLL(None).syscall(
+        CREATE_RULESET, None, ctypes.c_size_t(0), ctypes.c_uint32(ASK_VERSION)
+    )
+    return int(version) > 0
+
+
 def restrict(write: list[Path], read: list[Path]) -> None:
     """Confine this process and its children for good; OSError when the kernel can't."""
     libc = ctypes.CDLL(None, use_errno=True)

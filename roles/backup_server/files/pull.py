@@ -15,6 +15,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import confine
 import pair as pairs
 import repository
 
@@ -82,7 +83,9 @@ def command(pair: pairs.Pair, what: str, checksum: bool) -> list[str]:
     rsync += ["--checksum"] if checksum else []
     if what == "config":  # what was removed there must not come back with it
         rsync += ["--delete", "--force", *(f"--exclude={name}" for name in NOT_CONFIG)]
-    return [*confined, "--", *rsync, f"{pair.known['address']}:./", f"{mirror}/"]
+    # A backup that is not made is worse than one that is only held by rsync itself; verification says so.
+    held = [*confined, "--"] if confine.available() else []
+    return [*held, *rsync, f"{pair.known['address']}:./", f"{mirror}/"]
 
 
 def pull(pair: pairs.Pair, what: str, checksum: bool = False) -> Pulled:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import PurePosixPath
 
+import confine
 import files
 import pair as pairs
 import repository
@@ -69,6 +70,11 @@ def pulls(pair: pairs.Pair, moment: datetime) -> Iterator[Finding]:
             "files",
             f"the file store was last pulled whole at {known['pulled']}",
             f"journalctl -u amc-backup-files@{pair.server}",
+        )
+    if not confine.available():
+        words = "this kernel has no Landlock: rsync is not confined when it talks to the M EMS server"
+        yield Finding(
+            "unconfined", words, "a kernel of Debian 12, with landlock in its list of LSMs", note=True
         )
     for each in pairs.read_lines(pair.folder / "altered.jsonl"):
         if moment - datetime.fromisoformat(each["at"]) <= timedelta(days=pair.known["retention_days"]):
