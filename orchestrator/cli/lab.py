@@ -112,6 +112,9 @@ def _lab() -> Iterator["Lab"]:
     from lab import Lab, LabError, MachineLacks  # only these commands need it
 
     chosen = settings.read()
+    # A server's files are for all of its users. Called by a run, which keeps its own files to itself, `/` of
+    # a new server would be closed to everyone but root, and nobody could log in.
+    os.umask(0o022)
     try:
         yield Lab(chosen.lab_home, chosen.cache, say=lambda line: print(line, file=sys.stderr, flush=True))
     except MachineLacks as error:

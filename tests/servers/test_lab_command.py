@@ -45,6 +45,18 @@ def test_the_inventory_is_made_real(lab: Lab, amc) -> None:
     assert "acme-erp1" not in amc("lab", "status").stdout
 
 
+def test_a_server_is_the_same_whoever_makes_it(lab: Lab, amc) -> None:
+    """A run's umask is 077: a throw-away server that it makes lets its users in all the same."""
+    before = os.umask(0o077)
+    try:
+        made = amc("lab", "up", "--server", "private")
+    finally:
+        os.umask(before)
+    assert made.returncode == 0, made.stderr
+    assert amc("lab", "ssh", "private", "--", "stat", "-c", "%a", "/", "/etc/hosts").stdout == "755\n644\n"
+    assert amc("lab", "destroy", "private").returncode == 0
+
+
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
