@@ -6,8 +6,8 @@ A lab server with M EMS gets a kernel package (without one hundreds of rules are
 flatters), Lynis and OpenSCAP's scanner from its own apt. The content of ANSSI BP28 for Debian 12 is in
 Debian 13's package ssg-debian, fetched here by apt into a folder of its own; without it OpenSCAP is left out.
 ssh-audit comes from PyPI, pinned in bench/requirements-audit.txt, and looks from this machine. Prints what
-they find fresh, hardened, and hardened and patched, beside what was measured of devsec.hardening 10.6 (on a server
-that was not patched either), and what still fails.
+they find fresh, hardened, and hardened and patched, beside what was measured of devsec.hardening 10.6 (on a
+server that was not patched either), and what still fails.
 """
 
 import argparse
