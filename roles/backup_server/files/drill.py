@@ -69,16 +69,21 @@ def at_risk(pair: pairs.Pair) -> tuple[float | None, list[str]]:
 
 
 def arrived(pair: pairs.Pair, restore_point: str, position: int) -> bool:
-    """Whether the WAL here holds the restore point that ends at the position."""
+    """Whether the WAL here holds the restore point that ends at the position, on whichever timeline.
+
+    The highest one is not the current one after a recovery's set-aside state was put back.
+    """
     store = restore_wal.Store(pair.catalogue, pair.folder / "ends")
     number = (position - 1) // store.segment_bytes
     pieces = [piece for piece in sorted(store.segments().items()) if piece[0].number in (number, number - 1)]
-    newest = max((segment.timeline for segment, _ in pieces), default=0)
-    way = [piece for piece in pieces if piece[0].timeline == newest]
-    try:
-        return any(restore_point in line for line in store.dump(way, pair.folder / "drills/wal"))
-    except (FileNotFoundError, IndexError):  # renamed in this moment, or nothing here yet
-        return False
+    for timeline in sorted({segment.timeline for segment, _ in pieces}, reverse=True):
+        way = [piece for piece in pieces if piece[0].timeline == timeline]
+        try:
+            if any(restore_point in line for line in store.dump(way, pair.folder / "drills/wal")):
+                return True
+        except (FileNotFoundError, IndexError):  # renamed in this moment, or nothing here yet
+            continue
+    return False
 
 
 def choose(pair: pairs.Pair, moment: str, seed: int) -> pairs.Record:
