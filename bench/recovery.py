@@ -27,7 +27,8 @@ from recovering import Recovered  # noqa: E402
 
 ROW_BYTES = 2000
 FILL = """
-CREATE TABLE amc_ballast (id bigint PRIMARY KEY, body text STORAGE EXTERNAL);
+CREATE TABLE amc_ballast (id bigint PRIMARY KEY, body text);
+ALTER TABLE amc_ballast ALTER body SET STORAGE EXTERNAL;
 INSERT INTO amc_ballast SELECT n, (SELECT string_agg(md5(n::text || i), '') FROM generate_series(1, 60) i)
 FROM generate_series(1, {rows}) n;
 """
@@ -45,7 +46,8 @@ def timed(server: Recovered, name: str, script: str) -> float:
 def fill(server: Recovered, megabytes: int) -> None:
     """Rows that don't compress, on disk."""
     sql = FILL.format(rows=megabytes * 1_000_000 // ROW_BYTES)
-    server.root(MEMS, f"runuser -u postgres -- psql -qXd mems <<'END'\n{sql}\nCHECKPOINT;\nEND", 1200)
+    psql = "runuser -u postgres -- psql -qXd mems -v ON_ERROR_STOP=1"
+    server.root(MEMS, f"{psql} <<'END'\n{sql}\nCHECKPOINT;\nEND", 1200)
 
 
 def plain_rsync(server: Recovered, backup: str) -> float:
