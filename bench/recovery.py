@@ -12,6 +12,7 @@ Aim: at most twice rsync and 6 s.
 
 import argparse
 import re
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -81,6 +82,7 @@ def main() -> int:
     parser.add_argument("--home", type=Path, help="default: a temporary folder")
     chosen = parser.parse_args()
     home = chosen.home or Path(tempfile.mkdtemp(prefix="recovery-"))
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that it takes its lab down
     lab = Lab(home / "lab", settings.read().cache)
     try:
         server = Recovered(lab, home)

@@ -10,6 +10,7 @@ commits of more than 1 s were lost, or a moment's set was not exactly the commit
 
 import argparse
 import random
+import signal
 import sys
 import tempfile
 import time
@@ -63,6 +64,7 @@ def main() -> int:
     chosen = parser.parse_args()
     dice = random.Random(chosen.seed)
     home = chosen.home or Path(tempfile.mkdtemp(prefix="recoveries-"))
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that it takes its lab down
     lab = Lab(home / "lab", settings.read().cache)
     plain = chosen.kills - chosen.soon
     todo = ["kill"] * plain + ["moment"] * chosen.moments
