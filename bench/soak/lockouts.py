@@ -41,7 +41,9 @@ NO_SSH = (
     "table inet amc {\n chain input {\n  type filter hook input priority filter; policy drop;\n"
     "  iif lo accept\n  ct state established,related accept\n  tcp dport 443 accept\n }\n}\n"
 )
-DEAF_SSHD = "[Service]\nType=simple\nExecStart=\nExecStart=/bin/sleep infinity\nExecReload=\nExecReload=/bin/true\n"
+DEAF_SSHD = (
+    "[Service]\nType=simple\nExecStart=\nExecStart=/bin/sleep infinity\nExecReload=\nExecReload=/bin/true\n"
+)
 NOT_US = "AllowUsers nobody\nPermitRootLogin no\nPasswordAuthentication no\n"
 
 
