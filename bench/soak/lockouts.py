@@ -103,7 +103,7 @@ PREPARE = (
     " mkdir -p /etc/systemd/system/auditd.service.d;"
     " printf '# Ansible managed\\n[Unit]\\nConditionVirtualization=!container\\n'"
     " > /etc/systemd/system/auditd.service.d/amc.conf;"
-    " apt-get -qy --no-install-recommends install nftables libpam-pwquality debsums auditd"
+    " apt-get -qy --no-install-recommends install nftables libpam-pwquality debsums auditd aide"
 )
 """What the role installs outside the set, where nothing can lock out: it stays when the set is undone."""
 

@@ -122,3 +122,13 @@ def test_no_engineer_is_locked_out_by_time(host):
     """Nobody's password expires, nothing counts failures."""
     assert host.check_output("awk -F: '$5 != 99999 && $5 != \"\" {print $1}' /etc/shadow") == ""
     assert host.run("grep -r 'faillock\\|tally' /etc/pam.d").rc == 1
+
+
+def test_what_changed_over_night_is_in_the_journal(host):
+    """AIDE, run twice: a new file under /etc is named, and is no news the next time."""
+    host.run_expect([0], "systemctl start aide-nightly && touch /etc/amc-new && systemctl start aide-nightly")
+    said = "journalctl --sync; journalctl -u aide-nightly -o cat --no-pager | grep -c /etc/amc-new || true"
+    assert host.check_output(said) == "1"
+    host.run_expect([0], "systemctl start aide-nightly")
+    assert host.check_output(said) == "1"
+    assert host.service("aide-nightly.timer").is_enabled
