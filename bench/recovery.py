@@ -88,9 +88,9 @@ def main() -> int:
         server = Recovered(lab, home)
         server.start()
         fill(server, chosen.mb)
-        backup = server.program("backup")["id"]
-        size = int(re.match(r"\d+", server.shell(BACKUP, f"sudo du -sm {CATALOGUE}/base/{backup}"))[0])  # type: ignore[index]
         dumped, restored = dump_and_restore(server)
+        backup = server.program("backup")["id"]  # after it: its WAL would be replayed
+        size = int(re.match(r"\d+", server.shell(BACKUP, f"sudo du -sm {CATALOGUE}/base/{backup}"))[0])  # type: ignore[index]
         rsync = plain_rsync(server, backup)
         server.lose_the_database()
         report = server.recover("bench")
