@@ -32,7 +32,7 @@ class Archive:
 def read(catalogue: Path, extra: Path) -> Archive:
     """Look into Barman's folder; `extra` holds ends of timelines that recoveries kept."""
     files: dict[wal.Segment, Path] = {}
-    archived = [path for folder in (catalogue / "wals").glob("[0-9A-F]*") for path in folder.iterdir()]
+    archived = list((catalogue / "wals").glob("[0-9A-F]*/*"))  # histories lie beside the folders
     size = max((path.stat().st_size for path in archived if wal.SEGMENT.fullmatch(path.name)), default=0)
     size = size if size in [1 << power for power in range(20, 31)] else wal.SEGMENT_BYTES
     for path in archived:

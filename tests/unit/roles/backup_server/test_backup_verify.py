@@ -149,3 +149,19 @@ def test_a_part_that_cannot_be_verified_is_a_finding_and_stops_no_other(
     findings = verify.gather(verify.pairs.Pair("s", {}), False, datetime.now(UTC))
     assert [each.what for each in findings] == ["source", "disk"]
     assert findings[0].words == "could not be verified: no answer"
+
+
+def test_an_archive_after_a_recovery_has_histories_beside_its_folders(
+    verify_wal: ModuleType, tmp_path: Path
+) -> None:
+    """As Barman lays it out: segments in folders, histories and the list of all of it above them."""
+    wal = verify_wal.wal
+    folder = tmp_path / "wals/0000000200000000"
+    folder.mkdir(parents=True)
+    (folder / "000000020000000000000005").write_bytes(b"x")
+    (tmp_path / "wals/00000002.history").write_text("1\t0/5000000\tno recovery target specified\n")
+    (tmp_path / "wals/xlog.db").write_text("000000020000000000000005\t1\t1.0\tNone\n")
+    there = verify_wal.read(tmp_path, tmp_path / "ends")
+    assert list(there.files) == [wal.Segment(2, 5)]
+    assert there.histories == {2: [(1, 0x5000000)]}
+    assert there.listed == {wal.Segment(2, 5)}
