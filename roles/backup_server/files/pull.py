@@ -20,6 +20,7 @@ import pair as pairs
 import repository
 
 SECONDS = 6 * 3600
+FASTEST = 1 << 30  # bytes a second that a pull is thought to write at most
 VANISHED = 24  # rsync's exit code when a file was deleted there while it was read
 # Never wanted back: who may log in comes from the inventory, what a machine is known by from itself.
 NOT_CONFIG = ["shadow*", "gshadow*", "passwd-", "group-", "/ssh/ssh_host_*_key", "/machine-id"]
@@ -119,7 +120,8 @@ def _watch(rsync: subprocess.Popen[bytes], mirror: Path) -> str:
             rsync.wait(nap)
             return ""
         except subprocess.TimeoutExpired:
-            nap = min(nap * 2, 0.5)
+            left, _ = repository.room(mirror)
+            nap = min(nap * 2, 0.5, max(0.02, left / FASTEST))  # the less room, the closer a look
         why = repository.lacks_room(mirror)
         if not why and time.monotonic() > until:
             why = f"it took more than {SECONDS // 3600} hours"

@@ -154,16 +154,22 @@ def forget(pair: pairs.Pair, ids: list[str], prune: bool) -> None:
         ask(pair, "prune", "--max-unused", "5%", seconds=6 * 3600)
 
 
-def lacks_room(folder: Path) -> str:
-    """Why nothing may be written here any more, in words; empty while there is room.
+def room(folder: Path) -> tuple[int, int]:
+    """(bytes that may still be written here, bytes always kept free beside them).
 
-    Some is always kept free, so that one server's files never stop another server's WAL.
+    Some is kept free, so that one server's files never stop another server's WAL. Negative when it is in use.
     """
     disk = os.statvfs(folder)
-    free, size = disk.f_bavail * disk.f_frsize, disk.f_blocks * disk.f_frsize
-    reserve = min(int(size * RESERVE_SHARE), RESERVE_BYTES)
-    if free >= reserve:
+    reserve = min(int(disk.f_blocks * disk.f_frsize * RESERVE_SHARE), RESERVE_BYTES)
+    return disk.f_bavail * disk.f_frsize - reserve, reserve
+
+
+def lacks_room(folder: Path) -> str:
+    """Why nothing may be written here any more, in words; empty while there is room."""
+    left, reserve = room(folder)
+    if left >= 0:
         return ""
     return (
-        f"the disk of {folder} has {free >> 20} MiB free, {reserve >> 20} MiB are kept for the database's WAL"
+        f"the disk of {folder} has {left + reserve >> 20} MiB free, "
+        f"{reserve >> 20} MiB are kept for the database's WAL"
     )
