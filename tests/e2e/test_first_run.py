@@ -50,6 +50,23 @@ def test_the_patch_report_names_packages_and_cves(installation: Installation) ->
     assert report["failed_units"] == []
 
 
+def test_no_password_is_in_a_journal(installation: Installation) -> None:
+    """Ansible notes what it runs in the servers' journals: never a secret of the controller."""
+    journals = {
+        server: installation.on(server, "sudo journalctl --output=cat") for server in ("acme-erp1", "backup1")
+    }
+    assert all("ansible" in journal for journal in journals.values())
+    secrets = sorted((installation.home / "secrets/acme").glob("*_password"))
+    assert len(secrets) >= 5
+    found = [
+        (file.name, server)
+        for file in secrets
+        for server, journal in journals.items()
+        if file.read_text().split()[0] in journal
+    ]
+    assert found == []
+
+
 def test_a_second_up_is_a_second_cycle(installation: Installation) -> None:
     """The second start orders a cycle of its own, each order once, and nothing is pending any more."""
     before = len(installation.runs("acme"))
