@@ -58,7 +58,7 @@ class _Loader(yaml.SafeLoader):
         if self.check_event(yaml.AliasEvent):
             mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]  # its stub is untyped
             raise Unreadable(
-                mark.line + 1, "a contract uses no anchors and aliases", "write the value where it is meant"
+                mark.line + 1, "the file may use no anchors and aliases", "write the value where it is meant"
             )
         return super().compose_node(parent, index)
 
@@ -83,7 +83,7 @@ def _compose(text: str) -> Node | None:
 
 def _data(node: Node, path: Path, reading: Reading) -> Any:
     if node.tag.removeprefix(_TAG) not in _KINDS[type(node)]:
-        _fault(node, f"a contract has no values of the kind `{node.tag}`", "write it plainly", reading)
+        _fault(node, f"the file may hold no values of the kind `{node.tag}`", "write it plainly", reading)
         return None
     if isinstance(node, MappingNode):
         return _mapping(node, path, reading)
