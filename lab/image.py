@@ -41,6 +41,7 @@ PACKAGES = [
     "jq",
     "iproute2",
     "iputils-ping",
+    "nftables",
     "curl",
     "less",
     "procps",
