@@ -10,7 +10,7 @@ from orchestrator.sizing.catalogue import PLACE, find, of_provider, read
 
 VALID = """\
 catalogue:
-  lab.small: {provider: lab, cpus: 1, memory_mib: 1024, baseline: 1.0, usd_per_month: 0, priced_at: 2026-11-24}
+  lab.small: {provider: lab, cpus: 1, memory_mib: 1024, baseline: 1, usd_per_month: 0, priced_at: 2026-11-24}
   t3.small:
     provider: aws
     cpus: 2
