@@ -4,6 +4,7 @@ AmcError                 1  unexpected
 ├── UsageError           2  wrong words on the command line
 ├── InvalidInput         3  invalid contract, inventory or settings: a list of problems
 ├── MachineUnfit         3  this machine lacks what was asked of it: root, a program, disk
+├── Unreachable          3  a service that the settings name does not answer us: down, TLS, credentials
 ├── NotCovered           4  the contract does not cover the work: names the clause
 ├── HoursInsufficient    5  the hours do not suffice: balance and what to buy
 ├── Waiting              6  waiting for a window or an approval
@@ -61,6 +62,12 @@ class InvalidInput(AmcError):
 
 class MachineUnfit(AmcError):
     """This machine lacks something that the work needs; `mend` says what to do."""
+
+    exit_code = 3
+
+
+class Unreachable(AmcError):
+    """A service that the settings name can't be reached, or does not let us in; `mend` names the setting."""
 
     exit_code = 3
 

@@ -8,6 +8,9 @@ AMC_INVENTORIES   one folder per customer                                       
 AMC_SECRETS_DIR   generated secrets, mode 0700                                     $AMC_HOME/secrets
 AMC_SSH_CONFIG    the ssh_config that resolves the servers' names                  $AMC_HOME/lab/ssh_config
 AMC_SERVER_COMMAND  `… up --server X` makes a server, `… destroy X` ends it   this installation's `amc lab`
+AMC_PROMETHEUS_URL  https://… of the Prometheus that keeps the servers' load              none: no sizing
+AMC_PROMETHEUS_CA   the CA file that signs its certificate                                the system's CAs
+AMC_PROMETHEUS_USER, AMC_PROMETHEUS_PASSWORD_FILE  the way in: user and password; a file alone holds a bearer token
 """
 
 import os
@@ -30,6 +33,10 @@ class Settings:
     secrets_dir: Path
     ssh_config: Path
     server_command: str
+    prometheus_url: str = ""
+    prometheus_ca: Path | None = None
+    prometheus_user: str = ""
+    prometheus_password_file: Path | None = None
 
     @property
     def runs_dir(self) -> Path:
@@ -48,6 +55,9 @@ def read(environment: Mapping[str, str] = os.environ) -> Settings:
     def path(name: str, default: Path) -> Path:
         return Path(environment.get(name) or default).expanduser().absolute()
 
+    def file(name: str) -> Path | None:
+        return path(name, Path()) if environment.get(name) else None
+
     home = path("AMC_HOME", Path("~/.local/share/amc"))
     repository = path("AMC_REPOSITORY", Path(__file__).parent.parent)
     return Settings(
@@ -59,6 +69,10 @@ def read(environment: Mapping[str, str] = os.environ) -> Settings:
         secrets_dir=path("AMC_SECRETS_DIR", home / "secrets"),
         ssh_config=path("AMC_SSH_CONFIG", home / "lab" / "ssh_config"),
         server_command=environment.get("AMC_SERVER_COMMAND") or _own_lab(),
+        prometheus_url=environment.get("AMC_PROMETHEUS_URL", ""),
+        prometheus_ca=file("AMC_PROMETHEUS_CA"),
+        prometheus_user=environment.get("AMC_PROMETHEUS_USER", ""),
+        prometheus_password_file=file("AMC_PROMETHEUS_PASSWORD_FILE"),
     )
 
 
