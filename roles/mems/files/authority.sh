@@ -3,6 +3,7 @@
 #
 #   authority.sh make FOLDER NAME            key and certificate of the authority, where there are none
 #   authority.sh sign FOLDER DAYS NAME...    request on stdin -> certificate for these names on stdout
+#   authority.sh client FOLDER DAYS NAME     the same for a client that logs in as this name; no server's certificate
 #
 # Names come from the inventory, never from the request: a server gets no certificate for another one.
 set -eu
@@ -21,16 +22,17 @@ make)
     mv "$folder/ca.key.part" "$folder/ca.key"
     mv "$folder/ca.pem.part" "$folder/ca.pem"
     ;;
-sign)
+sign | client)
     days=$1
     shift
     work=$(mktemp -d)
     trap 'rm -rf "$work"' EXIT
     cat >"$work/request.pem"
-    names=
+    names= use=serverAuth
+    [ "$verb" = sign ] || use=clientAuth
     for name in "$@"; do names="$names${names:+,}DNS:$name"; done
     printf '%s\n' basicConstraints=critical,CA:FALSE keyUsage=critical,digitalSignature \
-        extendedKeyUsage=serverAuth "subjectAltName=$names" >"$work/extensions"
+        "extendedKeyUsage=$use" "subjectAltName=$names" >"$work/extensions"
     openssl x509 -req -in "$work/request.pem" -CA "$folder/ca.pem" -CAkey "$folder/ca.key" -sha256 \
         -days "$days" -extfile "$work/extensions" 2>"$work/said" || { cat "$work/said" >&2; exit 1; }
     ;;
