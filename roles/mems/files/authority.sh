@@ -28,7 +28,7 @@ sign | client)
     work=$(mktemp -d)
     trap 'rm -rf "$work"' EXIT
     cat >"$work/request.pem"
-    names= use=serverAuth
+    names='' use=serverAuth
     [ "$verb" = sign ] || use=clientAuth
     for name in "$@"; do names="$names${names:+,}DNS:$name"; done
     printf '%s\n' basicConstraints=critical,CA:FALSE keyUsage=critical,digitalSignature \
