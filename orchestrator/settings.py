@@ -7,10 +7,12 @@ AMC_REPOSITORY    the checkout with inventories/, playbooks/ and roles/         
 AMC_INVENTORIES   one folder per customer                                          $AMC_REPOSITORY/inventories
 AMC_SECRETS_DIR   generated secrets, mode 0700                                     $AMC_HOME/secrets
 AMC_SSH_CONFIG    the ssh_config that resolves the servers' names                  $AMC_HOME/lab/ssh_config
+AMC_PULUMI        the engine                               $AMC_CACHE/pulumi/3.259.0/bin/pulumi (scripts/pulumi)
+AMC_PULUMI_BACKEND  where the state of the servers lies    file://$AMC_HOME/pulumi
 AMC_SERVER_COMMAND  `… up --server X` makes a server, `… destroy X` ends it   this installation's `amc lab`
 AMC_PROMETHEUS_URL  https://… of the Prometheus that keeps the servers' load              none: no sizing
 AMC_PROMETHEUS_CA   the CA file that signs its certificate                                the system's CAs
-AMC_PROMETHEUS_USER, AMC_PROMETHEUS_PASSWORD_FILE  the way in: user and password; a file alone holds a bearer token
+AMC_PROMETHEUS_USER, AMC_PROMETHEUS_PASSWORD_FILE  its user and password; a file alone holds a bearer token
 """
 
 import os
@@ -19,6 +21,9 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+# Pinned together with the SDK in pyproject.toml; scripts/pulumi brings this one.
+PULUMI_VERSION = "3.259.0"
 
 
 @dataclass(frozen=True)
@@ -33,6 +38,8 @@ class Settings:
     secrets_dir: Path
     ssh_config: Path
     server_command: str
+    pulumi: Path
+    pulumi_backend: str
     prometheus_url: str = ""
     prometheus_ca: Path | None = None
     prometheus_user: str = ""
@@ -42,6 +49,11 @@ class Settings:
     def runs_dir(self) -> Path:
         """Evidence: one folder per run."""
         return self.home / "runs"
+
+    @property
+    def pulumi_dir(self) -> Path:
+        """The engine's own files: state (unless it lies elsewhere), plugins, workspaces."""
+        return self.home / "pulumi"
 
     @property
     def lab_home(self) -> Path:
@@ -59,16 +71,19 @@ def read(environment: Mapping[str, str] = os.environ) -> Settings:
         return path(name, Path()) if environment.get(name) else None
 
     home = path("AMC_HOME", Path("~/.local/share/amc"))
+    cache = path("AMC_CACHE", Path("~/.cache/amc"))
     repository = path("AMC_REPOSITORY", Path(__file__).parent.parent)
     return Settings(
         home=home,
-        cache=path("AMC_CACHE", Path("~/.cache/amc")),
+        cache=cache,
         database_url=environment.get("AMC_DATABASE_URL") or f"sqlite:///{home / 'amc.db'}",
         repository=repository,
         inventories=path("AMC_INVENTORIES", repository / "inventories"),
         secrets_dir=path("AMC_SECRETS_DIR", home / "secrets"),
         ssh_config=path("AMC_SSH_CONFIG", home / "lab" / "ssh_config"),
         server_command=environment.get("AMC_SERVER_COMMAND") or _own_lab(),
+        pulumi=path("AMC_PULUMI", cache / "pulumi" / PULUMI_VERSION / "bin" / "pulumi"),
+        pulumi_backend=environment.get("AMC_PULUMI_BACKEND") or f"file://{home / 'pulumi'}",
         prometheus_url=environment.get("AMC_PROMETHEUS_URL", ""),
         prometheus_ca=file("AMC_PROMETHEUS_CA"),
         prometheus_user=environment.get("AMC_PROMETHEUS_USER", ""),
