@@ -4,16 +4,19 @@ import json
 import secrets
 import sys
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 from zoneinfo import ZoneInfo
 
 import typer
 
 from orchestrator import settings as settings_
-from orchestrator.errors import UsageError
+from orchestrator.errors import UsageError, Waiting
 
 if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
     from orchestrator.runs.store import Run
 
 app = typer.Typer(help="Runs: maintenance work, ordered, done and accounted for.", no_args_is_help=True)
@@ -53,13 +56,21 @@ def start(
     moment: Annotated[
         str | None, typer.Option(metavar="WHICH", help="drill: restore the newest or a random moment")
     ] = None,
+    spec: Annotated[
+        str | None, typer.Option(metavar="NAME", help="resize: this specification, not the inventory's")
+    ] = None,
+    approve: Annotated[
+        str | None, typer.Option("--approve", metavar="WHY", help="resize: agree with its plan at once")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Order a run: covered by the contract? hours held? then it is queued, and a worker does it."""
+    from orchestrator.cli import planned
     from orchestrator.contracts.read import read_customer
     from orchestrator.database.engine import connect
-    from orchestrator.runs import following, lock, placing, view, worker
+    from orchestrator.runs import approval, placing, view, worker
     from orchestrator.runs.order import ENGINEER, Order
+    from orchestrator.runs.states import State
 
     settings = settings_.read()
     engine = connect(settings.database_url)
@@ -72,24 +83,63 @@ def start(
         "attachment": attachment,
         "put_back": put_back,
         "moment": moment,
+        "spec": spec,
     }
     asked = {name: value for name, value in given.items() if value is not None}
     key = key or f"engineer-{secrets.token_hex(8)}"
     order = Order(customer, activity, servers, ENGINEER, key, check, asked)
     now = datetime.now(UTC)
-    run, is_new = placing.place(engine, settings, contract, order, now=now, enqueue=worker.enqueue)
+    if activity in placing.PLANNED:
+        placed = planned.place(engine, settings, contract, order, now)
+        if placed is None:
+            _say("nothing was ordered" if check else "nothing is to be done")
+            return
+    else:
+        placed = placing.place(engine, settings, contract, order, now=now, enqueue=worker.enqueue)
+    run, is_new = placed
     _say(view.ordered(run, contract, now) if is_new else f"{run.id}: was ordered before under this key")
-    if run.is_open and wait:
-        try:
-            run = following.to_the_end(settings, engine, run.id, _say)
-        except KeyboardInterrupt:
-            _say(f"{run.id}: goes on without you; amc run show {run.id} tells how it ends")
-            raise typer.Exit(130) from None
-    elif run.is_open:
-        lock.start_worker(settings)
+    if approve is not None and run.state is State.WAITING:
+        by = planned.who(None)
+        run = approval.approve(engine, run.id, by=by, why=approve, now=now, enqueue=worker.enqueue)
+    _go_on(settings, engine, run, wait, as_json)
+
+
+@app.command()
+def approve(
+    run_id: RunId,
+    by: Annotated[str | None, typer.Option(metavar="NAME", help="who agrees; default: this user")] = None,
+    why: Annotated[str, typer.Option(help="the reason, for the statement")] = "",
+    wait: Annotated[bool, typer.Option("--wait", help="follow it; exit code 0, 7 or 8 as it ends")] = False,
+    as_json: Json = False,
+) -> None:
+    """Agree with the plan of a run that waits; it is queued."""
+    from orchestrator.cli import planned
+    from orchestrator.database.engine import connect
+    from orchestrator.runs import approval, worker
+
+    settings = settings_.read()
+    engine = connect(settings.database_url)
+    now = datetime.now(UTC)
+    run = approval.approve(engine, run_id, by=planned.who(by), why=why, now=now, enqueue=worker.enqueue)
+    _go_on(settings, engine, run, wait, as_json)
+
+
+@app.command()
+def reject(
+    run_id: RunId,
+    why: Annotated[str, typer.Option(help="the reason, for the statement")],
+    by: Annotated[str | None, typer.Option(metavar="NAME", help="who decides; default: this user")] = None,
+    as_json: Json = False,
+) -> None:
+    """Decide against the plan of a run that waits; its hours go back."""
+    from orchestrator.cli import planned
+    from orchestrator.database.engine import connect
+    from orchestrator.runs import approval
+
+    settings = settings_.read()
+    engine = connect(settings.database_url)
+    run = approval.reject(engine, run_id, by=planned.who(by), why=why, now=datetime.now(UTC))
     _print_run(settings, run, as_json)
-    if wait:
-        raise typer.Exit(run.exit_code or 0)
 
 
 @app.command("list")
@@ -157,6 +207,25 @@ def log(
         time.sleep(0.5)
 
 
+def _go_on(settings: settings_.Settings, engine: "Engine", run: "Run", wait: bool, as_json: bool) -> None:
+    """What follows an order or an approval: the run is followed, or left to a worker."""
+    from orchestrator.runs import following, lock
+
+    if run.is_open and wait:
+        try:
+            run = following.to_the_end(settings, engine, run.id, _say)
+        except KeyboardInterrupt:
+            _say(f"{run.id}: goes on without you; amc run show {run.id} tells how it ends")
+            raise typer.Exit(130) from None
+    elif run.is_open:
+        lock.start_worker(settings)
+    _print_run(settings, run, as_json)
+    if run.state == "waiting":
+        raise typer.Exit(Waiting.exit_code)
+    if wait:
+        raise typer.Exit(run.exit_code or 0)
+
+
 def _servers(settings: settings_.Settings, customer: str, wanted: list[str]) -> tuple[str, ...]:
     """The customer's maintained servers, or those of them that were named."""
     from orchestrator.fleet.read import NOT_A_CUSTOMER, read
@@ -187,6 +256,8 @@ def _print_run(settings: settings_.Settings, run: "Run", as_json: bool) -> None:
     for words in options.words(run.options):
         print(f"option    {words}")
     print(f"cause     {run.cause}, key {run.key}")
+    for line in _planned(run, found["plan"]):
+        print(line)
     print(f"state     {found['state']}{f': {run.words}' if run.words else ''}")
     if found["next"]:
         print(f"          {found['next']}")
@@ -204,6 +275,15 @@ def _print_run(settings: settings_.Settings, run: "Run", as_json: bool) -> None:
     print(f"evidence  {found['evidence']}")
     if found["altered"]:
         print(f"ALTERED   since the run ended: {', '.join(found['altered'])}")
+
+
+def _planned(run: "Run", plan: dict[str, Any] | None) -> Iterator[str]:
+    """What was planned, and who decided on it."""
+    yield from (f"plan      {sentence}" for sentence in (plan or {}).get("sentences", []))
+    if run.decision:
+        at = _local(run, datetime.fromisoformat(run.decision["at"]))
+        why = f": {run.decision['why']}" if run.decision["why"] else ""
+        yield f"decision  by {run.decision['by']} on {at}{why}"
 
 
 def _local(run: "Run", at: datetime) -> str:

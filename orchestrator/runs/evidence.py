@@ -1,6 +1,7 @@
 """A run's evidence folder, kept for good: what was ordered, each attempt, the servers' reports, their hashes.
 
 <run>/order.json              what was ordered, under which contract
+<run>/plan/                   of a run that was planned: what was approved, see sizing/change.py
 <run>/attempt-1/claim.json    written once, before the launch: who launches, on which host and boot
 <run>/attempt-1/process.json  the process that executes it, written by itself
 <run>/attempt-1/inputs.json   commit and hashes of the playbook and the customer's folder
@@ -75,6 +76,11 @@ class Evidence:
     def order(self) -> Path:
         """What was ordered."""
         return self.folder / "order.json"
+
+    @property
+    def plan(self) -> Path:
+        """What was planned before anything was held; only a run that needs an approval has it."""
+        return self.folder / "plan"
 
     @property
     def reports(self) -> Path:

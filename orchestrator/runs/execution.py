@@ -100,6 +100,8 @@ def _variables(
         "amc_evidence_dir": str(evidence.reports),
         "amc_secrets_dir": str(settings.secrets_dir),
         "amc_server_command": settings.server_command,
+        "amc_plan_dir": str(evidence.plan),
+        "amc_change_command": f"{sys.executable} -m orchestrator.sizing.change",
     }
 
 

@@ -8,6 +8,8 @@ recover  to                      the moment to go back to, ISO 8601 in UTC; with
          attachment              the path of the one attachment, in the file store
          put_back                the run whose recovery set aside what is put back now
 drill    moment                  newest or random: what is restored
+resize   spec                    a specification of the catalogue, instead of the inventory's
+         without_proven_backup   as for patch
 """
 
 import re
@@ -108,6 +110,12 @@ def _run(name: str, value: str, _now: datetime) -> str:
     return value
 
 
+def _name(name: str, value: str, _now: datetime) -> str:
+    if not re.fullmatch(r"[a-z0-9][a-z0-9.-]{0,63}", value):
+        raise UsageError(f"{name}: {value!r} is no name of a specification", "amc size catalogue shows them")
+    return value
+
+
 Check = Callable[[str, str, datetime], str]
 TAKES: dict[str, dict[str, Check]] = {
     "patch": {"without_proven_backup": _text("why")},
@@ -118,4 +126,5 @@ TAKES: dict[str, dict[str, Check]] = {
         "put_back": _run,
     },
     "drill": {"moment": _one_of("newest", "random")},
+    "resize": {"spec": _name, "without_proven_backup": _text("why")},
 }

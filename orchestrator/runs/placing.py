@@ -4,9 +4,11 @@ An order is never lost (it is queued when it is there) and never doubled (one ru
 """
 
 import secrets
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import IntegrityError
@@ -24,20 +26,32 @@ from orchestrator.runs.states import State
 from orchestrator.runs.store import Run
 from orchestrator.settings import Settings
 
-WITH_A_BACKUP_SERVER = frozenset({"backup", "drill", "recover"})
+PLANNED = frozenset({"resize"})  # what it would do is shown first, and somebody approves it
+WITH_A_BACKUP_SERVER = frozenset({"backup", "drill", "recover", "resize"})
 SUFFIX_LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # none that is mistaken for another
 Enqueue = Callable[[Connection, str, str], None]
 
 
 def place(
-    engine: Engine, settings: Settings, contract: Contract, order: Order, *, now: datetime, enqueue: Enqueue
+    engine: Engine,
+    settings: Settings,
+    contract: Contract,
+    order: Order,
+    *,
+    now: datetime,
+    enqueue: Enqueue,
+    plan: Path | None = None,
 ) -> tuple[Run, bool]:
     """Order a run to be done at `now`: (the run, False when it had been ordered under its key before).
 
+    With a `plan`, the folder of what was planned, the run waits for somebody's approval; the folder becomes
+    part of its evidence.
     NotCovered and HoursInsufficient leave a row in state refused, with the reason. UsageError: there is no
     such activity, or the key stands for another order. What the run would need and does not find here (its
     playbook, a backup server) is refused before anything is held, and leaves nothing.
     """
+    if order.activity in PLANNED and plan is None:
+        raise UsageError(f"{order.activity} is planned before it is ordered", "amc run start does both")
     decision = decide(contract, order.activity, now)
     if not isinstance(decision, Excluded):
         order = replace(order, options=options.checked(order.activity, order.options, now))
@@ -45,24 +59,35 @@ def place(
     run = _run(settings, contract, order, decision.clause_id, now)
     try:
         with engine.begin() as connection:
-            if before := store.ordered_under(connection, order.key):
-                return _same(before, order), False
+            if known := store.ordered_under(connection, order.key):
+                return _same(known, order), False
             if isinstance(decision, Excluded):
                 raise NotCovered(decision.reason)
             _require_what_was_set_aside(connection, order)
-            queued = replace(run, held=0 if order.check else _hold(connection, contract, decision.terms, run))
-            store.add(connection, queued)
-            enqueue(connection, run.id, order.customer)
-            return queued, True
+            held = replace(run, held=0 if order.check else _hold(connection, contract, decision.terms, run))
+            if plan:
+                placed = replace(held, state=State.WAITING)
+                _keep(plan, store.evidence(settings, run.id).plan)
+            else:
+                placed = held
+                enqueue(connection, run.id, order.customer)
+            store.add(connection, placed)
+            return placed, True
     except (NotCovered, HoursInsufficient) as refusal:
         _refuse(engine, run, refusal)
         raise
     except IntegrityError:  # another process has placed the same key in this moment
-        with reading(engine) as connection:
-            before = store.ordered_under(connection, order.key)
-        if before is None:
+        known = before(engine, order)
+        if known is None:
             raise
-        return _same(before, order), False
+        return known, False
+
+
+def before(engine: Engine, order: Order) -> Run | None:
+    """The run that was ordered under this order's key. UsageError when the key stands for another order."""
+    with reading(engine) as connection:
+        found = store.ordered_under(connection, order.key)
+    return found and _same(found, order)
 
 
 def _require(settings: Settings, order: Order) -> None:
@@ -79,22 +104,22 @@ def _require(settings: Settings, order: Order) -> None:
 def _require_what_was_set_aside(connection: Connection, order: Order) -> None:
     if (name := order.options.get("put_back")) is None:
         return
-    before = store.get(connection, name)
-    if (before.activity, before.customer) != ("recover", order.customer):
+    recovery = store.get(connection, name)
+    if (recovery.activity, recovery.customer) != ("recover", order.customer):
         raise UsageError(
             f"{name} is no recovery of {order.customer}",
             f"amc run list --customer {order.customer} shows them",
         )
-    if strange := [server for server in order.servers if server not in before.servers]:
+    if strange := [server for server in order.servers if server not in recovery.servers]:
         raise UsageError(
-            f"{name} set nothing aside on {', '.join(strange)}", f"add --server {before.servers[0]}"
+            f"{name} set nothing aside on {', '.join(strange)}", f"add --server {recovery.servers[0]}"
         )
 
 
-def _same(before: Run, order: Order) -> Run:
-    if before.request != order.digest():
-        raise UsageError(f"the key {order.key} stands for another order: {before.id}", "use another key")
-    return before
+def _same(known: Run, order: Order) -> Run:
+    if known.request != order.digest():
+        raise UsageError(f"the key {order.key} stands for another order: {known.id}", "use another key")
+    return known
 
 
 def _hold(connection: Connection, contract: Contract, terms: ActivityTerms, run: Run) -> int:
@@ -103,6 +128,12 @@ def _hold(connection: Connection, contract: Contract, terms: ActivityTerms, run:
     estimate = (terms.minutes or 0) * 60
     key = store.ledger_key(run.id)
     return ledger.hold(connection, contract, terms, key, seconds=estimate, planned_at=at, now=at).held
+
+
+def _keep(plan: Path, evidence: Path) -> None:
+    """Before the row is there: a run without its plan could not go on, a plan without a row harms nobody."""
+    evidence.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    shutil.move(plan, evidence)
 
 
 def _refuse(engine: Engine, run: Run, refusal: AmcError) -> None:

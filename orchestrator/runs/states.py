@@ -7,20 +7,24 @@ from enum import StrEnum
 
 
 class State(StrEnum):
-    """Where a run stands. The last five are ends: nothing follows them."""
+    """Where a run stands. The last six are ends: nothing follows them."""
 
+    WAITING = "waiting"  # planned and held, somebody has to approve it
     QUEUED = "queued"  # ordered, its hours are held
     RUNNING = "running"  # a worker has taken it
     DONE = "done"  # the playbook ended well and M EMS answers
     ROLLED_BACK = "rolled-back"  # failed, and the server is as it was before
     FAILED = "failed"  # failed, a person has to look
     UNKNOWN = "unknown"  # whether it was launched can't be proven: a person decides
+    REJECTED = "rejected"  # somebody decided against its plan: nothing ran
     REFUSED = "refused"  # not covered, or the hours did not suffice: never queued
 
 
 class Event(StrEnum):
     """What happens to a run."""
 
+    APPROVE = "approve"  # somebody agrees with its plan
+    REJECT = "reject"
     START = "start"  # a worker takes it, for the first time or again after a crash
     SUCCEED = "succeed"
     ROLL_BACK = "roll-back"
@@ -29,6 +33,8 @@ class Event(StrEnum):
 
 
 TRANSITIONS: dict[tuple[State, Event], State] = {
+    (State.WAITING, Event.APPROVE): State.QUEUED,
+    (State.WAITING, Event.REJECT): State.REJECTED,
     (State.QUEUED, Event.START): State.RUNNING,
     (State.QUEUED, Event.FAIL): State.FAILED,
     (State.RUNNING, Event.START): State.RUNNING,
@@ -38,10 +44,11 @@ TRANSITIONS: dict[tuple[State, Event], State] = {
     (State.RUNNING, Event.LOSE): State.UNKNOWN,
 }
 
-FIRST = (State.QUEUED, State.REFUSED)
+FIRST = (State.WAITING, State.QUEUED, State.REFUSED)
 OPEN = frozenset({State.QUEUED, State.RUNNING})
+"""In the hands of the queue. A run that waits is in a person's."""
 
-EXIT_CODES = {State.DONE: 0, State.ROLLED_BACK: 7, State.FAILED: 8, State.UNKNOWN: 8}
+EXIT_CODES = {State.DONE: 0, State.ROLLED_BACK: 7, State.FAILED: 8, State.UNKNOWN: 8, State.REJECTED: 6}
 
 
 class ImpossibleTransition(Exception):
@@ -68,8 +75,11 @@ def shown_as(state: State, worker_lives: bool, process_lives: bool) -> tuple[str
         if process_lives:
             return "unattended", f"its playbook runs, its worker is gone: {resume}"
         return "interrupted", f"its worker and its playbook are gone: {resume}"
-    if state is State.UNKNOWN:
-        return state, "it was claimed and no process is known: look at the server, then order again"
-    if state is State.FAILED:
-        return state, "look at `amc run log`"
-    return state, ""
+    return state, _TO_DO.get(state, "")
+
+
+_TO_DO = {
+    State.WAITING: "for an approval: `amc run show` has its plan; `amc run approve` or `amc run reject`",
+    State.UNKNOWN: "it was claimed and no process is known: look at the server, then order again",
+    State.FAILED: "look at `amc run log`",
+}

@@ -46,6 +46,7 @@ class Run:
     overage: int | None = None
     manifest: str | None = None
     options: dict[str, str] = field(default_factory=dict)
+    decision: dict[str, str] | None = None
 
     @property
     def is_open(self) -> bool:

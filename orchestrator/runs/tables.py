@@ -19,7 +19,8 @@ from orchestrator.database.metadata import Instant, metadata
 NOT_REFUSED = text("state <> 'refused'")
 
 # `contract` is the whole contract as it stood when the order came: what settles the run. `held` to `overage`
-# are seconds, as in the ledger's postings of the key `run:<id>`; empty until they are known.
+# are seconds, as in the ledger's postings of the key `run:<id>`; empty until they are known. `decision`
+# {by, why, at} is who approved or rejected the plan; empty where nobody had to.
 runs = Table(
     "runs",
     metadata,
@@ -48,8 +49,11 @@ runs = Table(
     Column("overage", BigInteger),
     Column("manifest", String(64)),
     Column("options", JSON, nullable=False, server_default=text("'{}'")),
+    Column("decision", JSON(none_as_null=True)),
     CheckConstraint(
-        "state IN ('queued', 'running', 'done', 'rolled-back', 'failed', 'unknown', 'refused')", name="state"
+        "state IN ('waiting', 'queued', 'running', 'done', 'rolled-back', 'failed', 'unknown', 'rejected',"
+        " 'refused')",
+        name="state",
     ),
     # A refused order may come again under its key, once hours were bought; any other is ordered once.
     Index("ix_runs_key", "key", unique=True, sqlite_where=NOT_REFUSED, postgresql_where=NOT_REFUSED),

@@ -37,7 +37,8 @@ def document(settings: Settings, run: Run) -> dict[str, Any]:
     """The run for `--json`. Times are ISO 8601 in UTC or null, `*_seconds` whole seconds or null.
 
     id, key, customer, activity, servers, options {name: value}, cause, check, clause,
-    contract {number, version}, state, words, next, exit_code, ordered_at, started_at, ended_at,
+    contract {number, version}, state, words, next, exit_code, ordered_at, decision {by, why, at} or null,
+    started_at, ended_at,
     held_seconds, raw_seconds, rounded_seconds, charged_seconds, overage_seconds, evidence (folder),
     manifest_sha256.
     """
@@ -58,6 +59,7 @@ def document(settings: Settings, run: Run) -> dict[str, Any]:
         "next": following,
         "exit_code": run.exit_code,
         "ordered_at": _iso(run.ordered_at),
+        "decision": run.decision,
         "started_at": _iso(run.started_at),
         "ended_at": _iso(run.ended_at),
         "held_seconds": run.held,
@@ -71,9 +73,10 @@ def document(settings: Settings, run: Run) -> dict[str, Any]:
 
 
 def details(settings: Settings, run: Run) -> dict[str, Any]:
-    """`document`, and what the evidence holds: attempts, reports, altered (files unlike the manifest)."""
+    """`document`, and what the evidence holds: plan or null, attempts, reports, which files are altered."""
     evidence = store.evidence(settings, run.id)
     return document(settings, run) | {
+        "plan": read_json(evidence.plan / "change.json"),
         "attempts": [_attempt(evidence, number) for number in range(1, len(evidence.attempts()) + 1)],
         "reports": _reports(evidence),
         "altered": evidence.altered() if run.manifest else [],
@@ -90,6 +93,7 @@ def accounted(settings: Settings, run: Run) -> dict[str, Any]:
             "activity": run.activity,
             "servers": run.servers,
             "options": run.options,
+            "decision": run.decision,
             "cause": run.cause,
             "check": run.check_mode,
             "clause": run.clause,

@@ -8,9 +8,9 @@ and recoveries with fractions; times ISO 8601 in UTC:
               - used_seconds - held_seconds - expired_seconds = closing_seconds
               overage_seconds   charged beyond the hours; no part of the sum
               uncapped_seconds  effort under a comprehensive contract; no part of the sum
-    runs      [{id, activity, servers, options {name: value}, overrides, cause, check, clause, state, words,
-                ordered_at, ended_at, held_seconds, raw_seconds, rounded_seconds, charged_seconds,
-                overage_seconds, packages, cves, evidence, manifest_sha256}]
+    runs      [{id, activity, servers, options {name: value}, decision {by, why, at} or null, overrides,
+                cause, check, clause, state, words, ordered_at, ended_at, held_seconds, raw_seconds,
+                rounded_seconds, charged_seconds, overage_seconds, packages, cves, evidence, manifest_sha256}]
               those ordered in the year (contract's time zone), oldest first, refused ones too;
               overrides [{server, what, reason}]: what was passed over, and why
     drills    [{run, server, at, kind, moment, backup, rpo_seconds, rto_seconds, figures, problems}]
@@ -51,6 +51,7 @@ class StatementRun:
     activity: str
     servers: Sequence[str]
     options: Mapping[str, str]
+    decision: Mapping[str, str] | None
     cause: str
     check: bool
     clause: str

@@ -71,6 +71,11 @@ def _remarks(statement: Statement, run: StatementRun) -> Iterator[str]:
     for name, value in run.options.items():
         shown = local(statement.contract, value, seconds=True) if name == "to" else value
         remarks.append(f"option {name.replace('_', ' ')}: {shown}")
+    if run.decision and run.state != "rejected":  # a rejected run's words say it
+        why = f": {run.decision['why']}" if run.decision["why"] else ""
+        remarks.append(
+            f"approved by {run.decision['by']} at {local(statement.contract, run.decision['at'])}{why}"
+        )
     remarks += [
         f"passed over on {each['server']}: {each['what']}; why: {each['reason']}" for each in run.overrides
     ]

@@ -29,8 +29,8 @@ def test_the_drawing_in_the_docs_is_the_table() -> None:
 
 
 def test_nothing_follows_an_end() -> None:
-    """Every state but queued and running is final, whatever happens."""
-    for state in set(State) - OPEN:
+    """Every state but waiting, queued and running is final, whatever happens."""
+    for state in set(State) - OPEN - {State.WAITING}:
         for event in Event:
             with pytest.raises(ImpossibleTransition, match=f"{state} can't {event}"):
                 after(state, event)
@@ -44,6 +44,7 @@ def test_every_end_of_a_queued_run_has_an_exit_code() -> None:
 def test_every_open_state_can_end() -> None:
     """No run can get stuck: from queued and running a failure leads to an end."""
     assert {after(state, Event.FAIL) for state in OPEN} == {State.FAILED}
+    assert after(State.WAITING, Event.REJECT) is State.REJECTED
 
 
 @pytest.mark.parametrize(
@@ -58,6 +59,8 @@ def test_every_open_state_can_end() -> None:
         (State.UNKNOWN, False, False, "unknown", "look at the server"),
         (State.FAILED, False, False, "failed", "amc run log"),
         (State.DONE, False, False, "done", ""),
+        (State.WAITING, False, False, "waiting", "amc run approve"),
+        (State.REJECTED, False, False, "rejected", ""),
     ],
 )
 def test_what_is_shown_is_the_true_state(

@@ -40,6 +40,7 @@ def run(**other: Any) -> data.StatementRun:
         "activity": "patch",
         "servers": ["acme-erp1"],
         "options": {},
+        "decision": None,
         "cause": "engineer",
         "check": False,
         "clause": "C4",
