@@ -2,7 +2,7 @@
 # The customer's private certificate authority, on the controller.
 #
 #   authority.sh make FOLDER NAME            key and certificate of the authority, where there are none
-#   authority.sh sign FOLDER DAYS NAME...    request on stdin -> certificate for these names on stdout
+#   authority.sh sign FOLDER DAYS NAME...    request on stdin -> certificate for these names and addresses on stdout
 #   authority.sh client FOLDER DAYS NAME     the same for a client that logs in as this name; no server's certificate
 #
 # Names come from the inventory, never from the request: a server gets no certificate for another one.
@@ -30,7 +30,10 @@ sign | client)
     cat >"$work/request.pem"
     names='' use=serverAuth
     [ "$verb" = sign ] || use=clientAuth
-    for name in "$@"; do names="$names${names:+,}DNS:$name"; done
+    for name in "$@"; do
+        case $name in *:*) kind=IP ;; *[!0-9.]*) kind=DNS ;; *) kind=IP ;; esac
+        names="$names${names:+,}$kind:$name"
+    done
     printf '%s\n' basicConstraints=critical,CA:FALSE keyUsage=critical,digitalSignature \
         "extendedKeyUsage=$use" "subjectAltName=$names" >"$work/extensions"
     openssl x509 -req -in "$work/request.pem" -CA "$folder/ca.pem" -CAkey "$folder/ca.key" -sha256 \
