@@ -79,4 +79,6 @@ def test_every_night_and_every_minute(host):
         assert host.service(name).is_enabled and host.service(name).is_running, name
     shown = host.check_output("systemctl show -P TimersCalendar amc-backup-nightly@mems1.timer")
     assert "*-*-* 01:30:00 UTC" in shown
-    assert host.check_output("systemctl --failed --no-legend --plain") == ""
+    failed = "systemctl --failed --no-legend --plain | cut -d' ' -f1"
+    said = f"for unit in $({failed}); do systemctl status --no-pager -l -n 30 $unit || true; done"
+    assert host.check_output(said) == ""

@@ -1,6 +1,6 @@
 """Pull the file store (or the configuration) of an M EMS server and keep it as a snapshot.
 
-    files.py --server NAME [--what store|config] [--wait SECONDS] [--checksum]
+    files.py --server NAME [--what store|config] [--wait SECONDS] [--checksum] [--patience SECONDS]
     files.py --server NAME --thin
 
 Prints {"server", "what", "snapshot", "pulled", "files", "bytes", "new", "altered", "seconds", "ok",
@@ -9,15 +9,17 @@ moment when the pull began (UTC): a new one, or the last one where nothing chang
 count the mirror.
 
 --checksum compares contents, not sizes and times. What is already being pulled is waited for --wait seconds;
-then it is no problem, and `skipped` says so.
+then it is no problem, and `skipped` says so. A pull that failed ends with 1; with --patience it ends with 75
+(EX_TEMPFAIL) while the last whole one is no older than that.
 --thin lets snapshots go that retention no longer wants, see retention.py, and prints {"kept", "forgotten"}.
 """
 
 import argparse
 import json
+import os
 import sys
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pair as pairs
@@ -120,6 +122,15 @@ def thin(pair: pairs.Pair) -> pairs.Record:
     }
 
 
+def failed(pair: pairs.Pair, what: str, patience: float) -> int:
+    """The exit code of a pull that failed."""
+    known = (pairs.read_json(state_file(pair)) or {}).get(what)
+    if not known:
+        return 1
+    age = datetime.now(UTC) - datetime.fromisoformat(known["pulled"])
+    return os.EX_TEMPFAIL if age <= timedelta(seconds=patience) else 1
+
+
 def main() -> int:
     """Do it and print."""
     words = argparse.ArgumentParser()
@@ -129,6 +140,7 @@ def main() -> int:
         "--wait", type=float, default=WAIT_SECONDS, help="seconds for a pull that is under way"
     )
     words.add_argument("--checksum", action="store_true", help="compare contents: for a mirror that rotted")
+    words.add_argument("--patience", type=float, default=0, help="seconds without a whole pull")
     words.add_argument("--thin", action="store_true", help="let old snapshots go")
     asked = words.parse_args()
     pairs.as_barman()
@@ -140,7 +152,7 @@ def main() -> int:
     except pairs.Trouble as trouble:
         answer = {"server": asked.server, "ok": False, "problems": [str(trouble)]}
     print(json.dumps(answer))
-    return 0 if answer["ok"] else 1
+    return 0 if answer["ok"] else failed(pairs.Pair(asked.server, {}), asked.what, asked.patience)
 
 
 if __name__ == "__main__":

@@ -91,18 +91,19 @@ def pulls(pair: pairs.Pair, moment: datetime) -> Iterator[Finding]:
 def marks(pair: pairs.Pair, moment: datetime, full: bool) -> Iterator[Finding]:
     """Is there a recent mark, and do the files of its snapshot add up to what M EMS counted then?"""
     noted = pairs.read_lines(pair.folder / "marks.jsonl")
+    again = "systemctl reset-failed {0}; systemctl start {0}".format(f"amc-backup-mark@{pair.server}")
     if not noted:
         yield Finding(
             "marks",
             "no moment with known figures was marked yet",
-            f"systemctl start amc-backup-mark@{pair.server}",
+            again,
         )
         return
     if moment - datetime.fromisoformat(noted[-1]["at"]) > OLD_MARK:
         yield Finding(
             "marks",
             f"the newest moment with known figures is of {noted[-1]['at']}",
-            f"journalctl -u amc-backup-mark@{pair.server}",
+            f"journalctl -u amc-backup-mark@{pair.server}; {again}",
         )
     counted = noted[-1]["figures"].get("files")
     known = (pairs.read_json(files.state_file(pair)) or {}).get("store") or {}

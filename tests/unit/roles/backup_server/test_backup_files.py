@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -72,6 +73,18 @@ def test_a_snapshot_only_when_something_changed(pulls: Pulls) -> None:
     changed = pulls.run(new=1)
     assert (changed["snapshot"], changed["pulled"] > before, changed["ok"]) == ("id2", True, True)
     assert pulls.taken == [False, False]
+
+
+def test_a_failed_pull_is_a_failure_once_the_last_whole_one_is_old(pulls: Pulls) -> None:
+    """Exit code 75 for as long as the patience lasts; 1 after it, and where nothing was ever pulled."""
+    assert pulls.files.failed(pulls.pair, "store", 600) == 1
+    pulls.run(new=1)
+    assert pulls.files.failed(pulls.pair, "store", 600) == 75
+    assert pulls.files.failed(pulls.pair, "store", 0) == 1
+    known = pulls.files.pairs.read_json(pulls.pair.folder / "files.json")
+    known["store"]["pulled"] = (datetime.now(UTC) - timedelta(seconds=601)).isoformat()
+    pulls.files.pairs.write_json(pulls.pair.folder / "files.json", known)
+    assert pulls.files.failed(pulls.pair, "store", 600) == 1
 
 
 def test_a_pull_that_breaks_off_leaves_one_partial_snapshot_and_claims_nothing(pulls: Pulls) -> None:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -165,3 +165,23 @@ def test_an_archive_after_a_recovery_has_histories_beside_its_folders(
     assert list(there.files) == [wal.Segment(2, 5)]
     assert there.histories == {2: [(1, 0x5000000)]}
     assert there.listed == {wal.Segment(2, 5)}
+
+
+@pytest.mark.parametrize(("hours", "words"), [(None, "no moment"), (1, ""), (4, "the newest moment")])
+def test_marks_that_no_longer_come_are_found(
+    backup_program: Load, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, hours: int | None, words: str
+) -> None:
+    """Also while their unit only tries again and again; the mend starts it in spite of its limit."""
+    verify_files = backup_program("verify_files")
+    monkeypatch.setattr(verify_files.pairs, "STATES", tmp_path)
+    pair = verify_files.pairs.Pair("s", {})
+    pair.folder.mkdir()
+    moment = datetime(2026, 3, 1, 12, tzinfo=UTC)
+    if hours is not None:
+        record = {"at": (moment - timedelta(hours=hours)).isoformat(), "figures": {}}
+        verify_files.pairs.append_line(pair.folder / "marks.jsonl", record)
+    found = list(verify_files.marks(pair, moment, False))
+    assert [each.what for each in found] == (["marks"] if words else [])
+    for each in found:
+        assert words in each.words
+        assert "systemctl reset-failed amc-backup-mark@s; systemctl start amc-backup-mark@s" in each.mend
