@@ -9,6 +9,8 @@ drill    at, kind, backup_id, moment, rpo_seconds, rto_seconds, figures_equal, d
 recover  target, only, put_back, from_backup {id}, fell_back_from [..], lost_seconds, lost_commits,
          missing_attachments [..], problems [..], rto_seconds, protection {state, since, why}, drill (true: it
          is a drill's own and makes no row)
+resize   from {spec}, to {spec}, downtime_seconds, predicted_downtime_seconds, usd_per_month {difference},
+         response_before {p95_ms}, response_after {p95_ms}, overrides, why (it was undone)
 harden   changed [..], confirmed, exceptions [..], not_applicable [..], why (it was undone)
 """
 
@@ -32,8 +34,9 @@ def line(activity: str, report: Report) -> str:
 
 
 def rows(reports: Reports) -> dict[str, list[dict[str, Any]]]:
-    """For the statement, each with its `server`: overrides, drills, recoveries, hardened."""
-    found: dict[str, list[dict[str, Any]]] = {"overrides": [], "drills": [], "recoveries": [], "hardened": []}
+    """For the statement, each with its `server`: overrides, drills, recoveries, resizes, hardened."""
+    kinds = ("overrides", "drills", "recoveries", "resizes", "hardened")
+    found: dict[str, list[dict[str, Any]]] = {kind: [] for kind in kinds}
     for server, by_activity in reports.items():
         for activity, report in by_activity.items():
             of = {"server": server}
@@ -42,6 +45,8 @@ def rows(reports: Reports) -> dict[str, list[dict[str, Any]]]:
                 found["drills"].append(of | _drill(report))
             elif activity == "recover" and report.get("drill") is not True:
                 found["recoveries"].append(of | _recovery(report))
+            elif activity == "resize":
+                found["resizes"].append(of | _resize(report))
             elif activity == "harden":
                 not_applicable = _count(report, "not_applicable")
                 found["hardened"].append(of | {"not_applicable": not_applicable})
@@ -86,6 +91,19 @@ def _recovery(report: Report) -> dict[str, Any]:
         "missing_attachments": _count(report, "missing_attachments"),
         "problems": [words for words in (_text(report, "problem"), *_words(report, "problems")) if words],
         "protection": _text(_part(report, "protection"), "state"),
+    }
+
+
+def _resize(report: Report) -> dict[str, Any]:
+    return {
+        "from": _text(_part(report, "from"), "spec"),
+        "to": _text(_part(report, "to"), "spec"),
+        "undone": report.get("ok") is not True,
+        "downtime_seconds": _number(report, "downtime_seconds"),
+        "predicted_downtime_seconds": _number(report, "predicted_downtime_seconds"),
+        "usd_per_month": _number(_part(report, "usd_per_month"), "difference"),
+        "p95_ms_before": _number(_part(report, "response_before"), "p95_ms"),
+        "p95_ms_after": _number(_part(report, "response_after"), "p95_ms"),
     }
 
 
@@ -146,6 +164,15 @@ def _say_recovery(report: Report) -> Iterator[str]:
     yield from [row["protection"]] if row["protection"] else []
 
 
+def _say_resize(report: Report) -> Iterator[str]:
+    row = _resize(report)
+    yield f"{row['from'] or 'unlimited'} -> {row['to']}"
+    if row["downtime_seconds"] is not None:
+        yield f"down for {_short(row['downtime_seconds'])}"
+    if row["p95_ms_before"] is not None and row["p95_ms_after"] is not None:
+        yield f"p95 {row['p95_ms_before']:g} -> {row['p95_ms_after']:g} ms"
+
+
 def _say_hardening(report: Report) -> Iterator[str]:
     if report.get("confirmed") is True:
         yield "confirmed"
@@ -158,6 +185,7 @@ _SAYS = {
     "drill": _say_drill,
     "recover": _say_recovery,
     "harden": _say_hardening,
+    "resize": _say_resize,
 }
 
 

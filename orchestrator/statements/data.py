@@ -19,6 +19,9 @@ and recoveries with fractions; times ISO 8601 in UTC:
                 rto_seconds, missing_attachments, problems, protection}]
               lost_seconds: committed work that should have come back and did not; lost_commits: what came
               after the moment that was asked for; protection: protected or unprotected, at the run's end
+    resizes   [{run, server, at, from, to, undone, downtime_seconds, predicted_downtime_seconds,
+                usd_per_month, p95_ms_before, p95_ms_after}]
+              usd_per_month: what the hoster charges more (less: negative), which no contract covers
     hardening   exceptions [{rule, who, why, until, holds}], holds: on the day the statement was made;
               not_applicable {server: count}, as its latest report says
     notes     [{id, text}]
@@ -69,6 +72,7 @@ class StatementRun:
     overrides: Sequence[Row]
     drills: Sequence[Row]
     recoveries: Sequence[Row]
+    resizes: Sequence[Row]
     hardened: Sequence[Row]
     evidence: str
     manifest_sha256: str | None
@@ -93,6 +97,11 @@ class Statement:
     def recoveries(self) -> list[Row]:
         """Every recovery, oldest first."""
         return [_of(run, row) for run in self.runs for row in run.recoveries]
+
+    @property
+    def resizes(self) -> list[Row]:
+        """Every change of a specification, oldest first."""
+        return [_of(run, row) for run in self.runs for row in run.resizes]
 
     @property
     def exceptions(self) -> list[Row]:
@@ -135,6 +144,7 @@ def document(statement: Statement) -> dict[str, Any]:
         "runs": [_run(run) for run in statement.runs],
         "drills": statement.drills,
         "recoveries": statement.recoveries,
+        "resizes": statement.resizes,
         "hardening": {"exceptions": statement.exceptions, "not_applicable": statement.not_applicable},
         "notes": [{"id": note.id, "text": note.text} for note in NOTES],
         "ledger_head": statement.ledger_head,
@@ -150,4 +160,5 @@ def _of(run: StatementRun, row: Row) -> Row:
 def _run(run: StatementRun) -> dict[str, Any]:
     times = {"ordered_at": run.ordered_at.isoformat(), "ended_at": run.ended_at and run.ended_at.isoformat()}
     document = asdict(run) | {"servers": list(run.servers)} | times
-    return {name: document[name] for name in document if name not in ("drills", "recoveries", "hardened")}
+    own_sections = ("drills", "recoveries", "resizes", "hardened")
+    return {name: document[name] for name in document if name not in own_sections}

@@ -6,7 +6,7 @@ from textwrap import wrap
 from orchestrator.contracts.clauses import NOTES
 from orchestrator.contracts.model import Mode
 from orchestrator.ledger.hours import show
-from orchestrator.statements import protection
+from orchestrator.statements import growth, protection
 from orchestrator.statements.data import Statement, StatementRun
 from orchestrator.statements.lines import WIDTH, indented, local
 
@@ -15,7 +15,8 @@ COLUMNS = "{:<17}{:<13}{:<13}{:<12}{:>6}{:>9}{:>8}{:>8}{:>9}{:>5}"
 
 def render(statement: Statement) -> str:
     """The whole statement."""
-    parts = [_head, _account, _runs, protection.drills, protection.recoveries, protection.hardening, _foot]
+    of_servers = [protection.drills, protection.recoveries, growth.resizes, protection.hardening]
+    parts = [_head, _account, _runs, *of_servers, _foot]
     blocks = ["\n".join(part(statement)) for part in parts]
     return "\n\n".join(block for block in blocks if block)
 

@@ -286,7 +286,8 @@ def house_settings(database_url: str, tmp_path: Path) -> settings.Settings:
         (tmp_path / "inventories" / customer).mkdir(parents=True)
         (tmp_path / "inventories" / customer / "group_vars").symlink_to(demo / customer / "group_vars")
     (tmp_path / "inventories" / "provider").mkdir()
-    (tmp_path / "inventories" / "provider" / "hosts.yml").write_text("backup_server: {hosts: {backup1: }}")
+    shared = "{backup_server: {hosts: {backup1: }}, monitoring_server: {hosts: {backup1: }}}"
+    (tmp_path / "inventories" / "provider" / "hosts.yml").write_text(shared)
     folders = {"AMC_HOME": str(tmp_path / "home"), "AMC_REPOSITORY": str(tmp_path)}
     return settings.read(folders | {"AMC_DATABASE_URL": database_url})
 

@@ -138,11 +138,12 @@ def test_what_a_run_needs_is_there_before_anything_is_held(busy_house: House) ->
     before, runs = busy_house.account(), len(busy_house.json("run", "list"))
     said = busy_house.refusal("run", "start", "harden", "--customer", "acme", exit_code=2)
     assert "harden.yml" in said and "there are: patch" in said
-    playbook = busy_house.folder / "repository" / "playbooks" / "drill.yml"
-    playbook.write_text("- hosts: localhost\n")
-    said = busy_house.refusal("run", "start", "drill", "--customer", "acme", exit_code=3)
-    playbook.unlink()
-    assert "provider/hosts.yml: drill needs a backup server" in said
+    for activity, needed in (("drill", "backup server"), ("monitor", "monitoring server")):
+        playbook = busy_house.folder / "repository" / "playbooks" / f"{activity}.yml"
+        playbook.write_text("- hosts: localhost\n")
+        said = busy_house.refusal("run", "start", activity, "--customer", "acme", exit_code=3)
+        playbook.unlink()
+        assert f"provider/hosts.yml: {activity} needs a {needed}, and there is no such file" in said
     assert (busy_house.account(), len(busy_house.json("run", "list"))) == (before, runs)
     assert "no customer" in busy_house.refusal("run", "start", "patch", "--customer", "provider", exit_code=2)
 

@@ -58,6 +58,7 @@ def run(**other: Any) -> data.StatementRun:
         "overrides": [],
         "drills": [],
         "recoveries": [],
+        "resizes": [],
         "hardened": [],
         "evidence": "whole",
         "manifest_sha256": "ab" * 32,
