@@ -20,7 +20,7 @@ from orchestrator.contracts.activities import (
     WhenUsedUp,
 )
 from orchestrator.contracts.part import Fault, Part, broken, fault
-from orchestrator.contracts.protection import Backup, Hardening, HardeningException
+from orchestrator.contracts.protection import Backup, Growth, Hardening, HardeningException
 from orchestrator.contracts.spelling import closest
 
 __all__ = [
@@ -31,6 +31,7 @@ __all__ = [
     "Contract",
     "ContractFile",
     "Fault",
+    "Growth",
     "Hardening",
     "HardeningException",
     "Hours",
@@ -200,6 +201,11 @@ class Contract(Part):
         default_factory=Hardening,
         description="what hardening leaves out",
         examples=["{exceptions: []}"],
+    )
+    growth: Growth = Field(
+        default_factory=Growth,
+        description="how far servers may grow without another agreement",
+        examples=["{usd_per_month_cap: 250}"],
     )
 
     model_config = ConfigDict(

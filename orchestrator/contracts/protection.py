@@ -1,4 +1,6 @@
-"""What the contract says of protection: how well backups must work, and what hardening leaves out."""
+"""What the contract says of protection and growth: how well backups must work, what hardening leaves out, and
+how much the servers may come to cost.
+"""
 
 from datetime import date
 from typing import Annotated, Literal, get_args
@@ -83,3 +85,16 @@ class Hardening(Part):
         if faults:
             raise broken(*faults)
         return exceptions
+
+
+class Growth(Part):
+    """How far servers may grow without another agreement."""
+
+    usd_per_month_cap: float | None = Field(
+        None,
+        ge=0,
+        le=1_000_000,
+        allow_inf_nan=False,
+        description="what all servers together may cost at most, in US dollars a month",
+        examples=[250],
+    )

@@ -30,6 +30,8 @@ amc_contract:
         who: R. Weber, head of IT
         why: the night jobs have not moved yet
         until: 2026-12-30
+  growth:
+    usd_per_month_cap: 250
 """
 
 # name: (old text, new text, line of the fault, words of its message, words of its mend)
@@ -170,6 +172,15 @@ RULES = {
         25,
         "exceptions must be a list",
         "rule: services",
+    ),
+    "a cap is an amount": ("cap: 250", "cap: 250 USD", 31, "growth.usd_per_month_cap", "US dollars"),
+    "a cap is not negative": ("cap: 250", "cap: -1", 31, "greater than or equal to 0", "US dollars"),
+    "growth's keys are known": (
+        "usd_per_month_cap",
+        "usd_per_month",
+        31,
+        "unknown key `usd_per_month`",
+        "`usd_per_month_cap`?",
     ),
     "a file is one key": (
         "amc_contract:",

@@ -91,8 +91,9 @@ def test_two_faulty_activities_are_both_told(problems: Problems) -> None:
 
 def test_an_exception_from_hardening_is_given_once(problems: Problems) -> None:
     """A second one of the same rule is refused at its own line."""
-    again = VALID[VALID.index("      - rule: cron") :].replace("2026-12-30", "2027-12-30")
-    (problem,) = problems(VALID + again)
+    growth = VALID.index("  growth:")
+    again = VALID[VALID.index("      - rule: cron") : growth].replace("2026-12-30", "2027-12-30")
+    (problem,) = problems(VALID[:growth] + again + VALID[growth:])
     assert (problem.line, problem.message, problem.mend) == (
         30,
         "cron has an exception already",

@@ -57,6 +57,9 @@ def test_the_schema_accepts_the_demo_contracts(customer: str) -> None:
         "an exception says why",
         "an exception's keys are known",
         "exceptions are a list",
+        "a cap is an amount",
+        "a cap is not negative",
+        "growth's keys are known",
         "a file is one key",
     ],
 )
