@@ -1,6 +1,7 @@
 """How long a change of specification stops a server: from what was measured, else from a table.
 
-Measured ones are kept by provider; the prediction is the longest of the last ten. A live change stops nothing.
+Measured ones are kept by provider; the prediction is the longest of the last ten. A live change stops
+nothing.
 """
 
 import json
@@ -8,8 +9,8 @@ import os
 from pathlib import Path
 from typing import Any
 
-# Seconds until it answers again. EC2: what AWS's own documentation and users tell of stop and start, not measured
-# here; the lab: measured on two cores.
+# Seconds until it answers again. EC2: what AWS's own documentation and users tell of stop and start, not
+# measured here; the lab: measured on two cores.
 TABLE = {"aws": 180.0, "lab": 15.0}
 LAST = 10
 KEEP = 500

@@ -1,8 +1,8 @@
 """The engine's process: started so that it outlives us, and noted down before it does anything.
 
-An engine that loses its reader is killed by the next word it prints, so it prints into a file. It is in a session of
-its own, so it finishes what it is doing when our process group is killed. Its note is written by itself before it
-becomes the engine: there is no moment in which it runs and nobody knows.
+An engine that loses its reader is killed by the next word it prints, so it prints into a file. It is in a
+session of its own, so it finishes what it is doing when our process group is killed. Its note is written
+by itself before it becomes the engine: there is no moment in which it runs and nobody knows.
 """
 
 import signal
@@ -27,7 +27,7 @@ exec "$@"
 
 @dataclass(frozen=True)
 class Noted:
-    """An engine of this installation: `started` in clock ticks since the boot `boot`, noted at `at` (Unix time)."""
+    """An engine of this installation: `started` in ticks since the boot `boot`, noted `at` (Unix time)."""
 
     pid: int
     started: int

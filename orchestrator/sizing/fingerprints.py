@@ -1,4 +1,4 @@
-"""What a plan is bound to: the commit, the customer's inventory and the engine's state, as short as a hash."""
+"""What a plan is bound to: the commit, the customer's inventory, the engine's state; each as a hash."""
 
 import hashlib
 import json

@@ -1,8 +1,9 @@
 """The engine's locks on a stack: ours from a dead engine is taken away, anybody else's never.
 
-The file backend keeps a lock as a file that tells process id, machine and moment. One is provably ours and stale when
-an engine with that number was noted down by this installation just before that moment and has ended, and no process
-has that number now. Backends elsewhere are left alone: the engine itself says who holds a lock there.
+The file backend keeps a lock as a file that tells process id, machine and moment. One is provably ours
+and stale when an engine with that number was noted down by this installation just before that moment and
+has ended, and no process has that number now. Backends elsewhere are left alone: the engine itself says
+who holds a lock there.
 """
 
 import getpass

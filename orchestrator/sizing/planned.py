@@ -21,7 +21,7 @@ _ACTIONS = {
 
 @dataclass(frozen=True)
 class Size:
-    """A server's specification: its name in the catalogue (None: none of it), CPUs, MiB, GiB (None: no limit)."""
+    """A server's specification: its name in the catalogue, CPUs, MiB, GiB; None: none, or no limit."""
 
     spec: str | None
     cpus: float | None
@@ -31,7 +31,7 @@ class Size:
 
 @dataclass(frozen=True)
 class ServerChange:
-    """One server: `action` is same, create, update, replace or delete; None where there was or will be none."""
+    """One server: `action` is same, create, update, replace or delete; None where there is no server."""
 
     name: str
     action: str
@@ -86,7 +86,7 @@ def sizes(
 
 
 def beyond(approved: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """URNs for which the plan `now` does something that `approved` did not: what is left of it is less, never more."""
+    """URNs to which the plan `now` does what `approved` did not: what is left of it is never more."""
     found = []
     allowed = approved.get("resourcePlans", {})
     for urn, planned in now.get("resourcePlans", {}).items():

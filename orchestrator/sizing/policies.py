@@ -1,11 +1,11 @@
 """What no plan may do, checked on the engine's own plan before every `up`. Pure.
 
-    kept          nothing that is protected or holds data is replaced or deleted
-    catalogue     every server has a specification of the catalogue
-    encrypted     every disk is encrypted
-    closed        from everywhere only ports 80 and 443
-    growing       a disk only grows
-    affordable    all servers of the customer together cost at most the contract's growth.usd_per_month_cap
+kept          nothing that is protected or holds data is replaced or deleted
+catalogue     every server has a specification of the catalogue
+encrypted     every disk is encrypted
+closed        from everywhere only ports 80 and 443
+growing       a disk only grows
+affordable    all servers of the customer together cost at most the contract's growth.usd_per_month_cap
 """
 
 from collections.abc import Mapping
@@ -31,7 +31,14 @@ KEPT: Final = {
     "aws:route53/record:Record": "a server's name",
     LAB_SERVER: "a lab server",
 }
-ENDING: Final = ("delete", "delete-replaced", "replace", "create-replacement", "discard-replaced", "remove-pending-replace")
+ENDING: Final = (
+    "delete",
+    "delete-replaced",
+    "replace",
+    "create-replacement",
+    "discard-replaced",
+    "remove-pending-replace",
+)
 EVERYWHERE: Final = ("0.0.0.0/0", "::/0")
 OPEN_PORTS: Final = (80, 443)
 
@@ -75,7 +82,7 @@ def refusals(
     catalogue: Mapping[str, Spec],
     usd_per_month_cap: float | None = None,
 ) -> list[Refusal]:
-    """Every rule that the plan (the engine's JSON) would break, given the state (`resources`) that it starts from."""
+    """Every rule that the plan (the engine's JSON) would break; `state` (`resources`) is how things are."""
     steps = _steps(plan, state)
     found = [refusal for step in steps for refusal in _of_one(step, catalogue)]
     return found + _affordable(steps, catalogue, usd_per_month_cap)
@@ -115,8 +122,8 @@ def _kept(step: _Step) -> Refusal | None:
         step.urn,
         "kept",
         f"{KEPT.get(step.type, 'a protected resource')} would be {what}",
-        "undo the change that does it (image, zone, network, a server taken out of the inventory); if it is meant, "
-        "a person moves the data first and lifts the protection by hand: docs/growing.md",
+        "undo what does it (image, zone, network, a server taken out of the inventory); if it is meant, a "
+        "person moves the data first and lifts the protection by hand: docs/growing.md",
     )
 
 
@@ -125,7 +132,9 @@ def _in_catalogue(step: _Step, catalogue: Mapping[str, Spec]) -> Refusal | None:
         return None
     provider = "aws" if step.type == INSTANCE else "lab"
     own = ", ".join(spec.name for spec in catalogue.values() if spec.provider == provider)
-    shown = step.after.get("instanceType") or f"{step.after.get('cpus')} CPU, {step.after.get('memoryMib')} MiB"
+    shown = (
+        step.after.get("instanceType") or f"{step.after.get('cpus')} CPU, {step.after.get('memoryMib')} MiB"
+    )
     return Refusal(
         step.urn, "catalogue", f"{shown} is no specification of the catalogue", f"server_spec: one of {own}"
     )
@@ -140,7 +149,9 @@ def _encrypted(step: _Step) -> list[Refusal]:
         for number, disk in enumerate(step.after.get("ebsBlockDevices") or []):
             disks[f"disk {number}"] = disk
     return [
-        Refusal(step.urn, "encrypted", f"{what} would not be encrypted", "set encrypted=True in pulumi/on_aws.py")
+        Refusal(
+            step.urn, "encrypted", f"{what} would not be encrypted", "set encrypted=True in pulumi/on_aws.py"
+        )
         for what, disk in disks.items()
         if disk.get("encrypted") is not True
     ]
@@ -213,6 +224,9 @@ def spec_of(kind: str, said: Mapping[str, Any], catalogue: Mapping[str, Spec]) -
         return found if found and found.provider == "aws" else None
     if kind == LAB_SERVER:
         for spec in catalogue.values():
-            if spec.provider == "lab" and (spec.cpus, spec.memory_mib) == (said.get("cpus"), said.get("memoryMib")):
+            if spec.provider == "lab" and (spec.cpus, spec.memory_mib) == (
+                said.get("cpus"),
+                said.get("memoryMib"),
+            ):
                 return spec
     return None

@@ -1,7 +1,7 @@
 """A customer's stack, through Pulumi's Automation API. The only module that imports pulumi.automation.
 
-The program is pulumi/program.py of the checkout, run in this process; the engine's workspace lies under AMC_HOME,
-so that nothing is written into the checkout.
+The program is pulumi/program.py of the checkout, run in this process; the engine's workspace lies under
+AMC_HOME, so that nothing is written into the checkout.
 """
 
 import importlib
@@ -11,6 +11,7 @@ import re
 import sys
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,7 +19,6 @@ import yaml
 from pulumi.automation import (
     CommandError,
     CommandResult,
-    EngineEvent,
     LocalWorkspace,
     OnOutput,
     PulumiCommand,
@@ -31,6 +31,7 @@ from orchestrator.settings import PULUMI_VERSION, Settings
 from orchestrator.sizing import engine, locks
 from orchestrator.sizing.place import environment
 
+LOGS_DAYS = 14
 # What takes a lock, and so has to be known when it dies.
 _LOCKING = {"up", "refresh"}
 T = TypeVar("T")
@@ -55,8 +56,8 @@ class _Command(PulumiCommand):
         args: list[str],
         cwd: str,
         additional_env: Mapping[str, str],
-        on_output: OnOutput | None = None,
-        on_error: OnOutput | None = None,
+        on_output: OnOutput | None = None,  # noqa: ARG002
+        on_error: OnOutput | None = None,  # noqa: ARG002
     ) -> CommandResult:
         """As the SDK's own, which would lose a running engine with its reader."""
         all_variables = {**os.environ, **additional_env, "PULUMI_AUTOMATION_API": "true", "PATH": self._path}
@@ -79,6 +80,7 @@ class Stack:
             env_vars=environment(settings),
             pulumi_command=_Command(settings),
         )
+        _forget_old_logs(settings)
         self._stack = _told(lambda: AutomationStack.create_or_select(customer, workspace))
 
     def state(self) -> dict[str, Any]:
@@ -90,7 +92,7 @@ class Stack:
         }
 
     def preview(self, specs: Mapping[str, str], plan: Path) -> dict[str, Any]:
-        """What `up` would do, after looking at what is really there; saved to `plan`, and returned. Changes nothing."""
+        """What `up` would do, by what is really there; saved to `plan`, and returned. Changes nothing."""
         _told(
             lambda: self._stack.preview(
                 program=self._program(specs), plan=str(plan), refresh=True, color="never"
@@ -99,22 +101,10 @@ class Stack:
         found: dict[str, Any] = json.loads(plan.read_text())
         return found
 
-    def up(self, specs: Mapping[str, str], plan: Path) -> dict[str, float]:
-        """Do what the plan says, and nothing else: the seconds that each changed resource took, by URN."""
-        begun, took = dict[str, float](), dict[str, float]()
-
-        def heard(event: EngineEvent) -> None:
-            if event.resource_pre_event and event.resource_pre_event.metadata.op.value != "same":
-                begun[event.resource_pre_event.metadata.urn] = time.monotonic()
-            if event.res_outputs_event and (urn := event.res_outputs_event.metadata.urn) in begun:
-                took[urn] = time.monotonic() - begun[urn]
-
-        _told(
-            lambda: self._stack.up(
-                program=self._program(specs), plan=str(plan), refresh=True, on_event=heard, color="never"
-            )
-        )
-        return took
+    def up(self, specs: Mapping[str, str], plan: Path) -> None:
+        """Do what the plan says, and nothing else; Waiting when what is there has moved since."""
+        program = self._program(specs)
+        _told(lambda: self._stack.up(program=program, plan=str(plan), refresh=True, color="never"))
 
     def refresh(self) -> None:
         """Bring the state in line with what is there. What was begun and not ended is known afterwards."""
@@ -159,6 +149,14 @@ def _work_dir(settings: Settings, customer: str) -> Path:
     return folder
 
 
+def _forget_old_logs(settings: Settings) -> None:
+    """The engine writes one at each start and never takes one away."""
+    for log in (settings.pulumi_dir / "home" / "logs").glob("*.log"):
+        with suppress(FileNotFoundError):
+            if log.stat().st_mtime < time.time() - LOGS_DAYS * 86400:
+                log.unlink()
+
+
 def _told(work: Callable[[], T]) -> T:
     """The engine's errors as ours: what it said itself, without its decoration."""
     try:
@@ -172,6 +170,8 @@ def _words(text: str) -> AmcError:
     if "currently locked by" in text:
         who = next((line for line in lines if "created by" in line), "somebody")
         return Waiting(f"the stack is held: {who.partition('created by ')[2] or who}", "wait for it")
+    if "violates plan" in text:
+        return Waiting("what is there has moved since it was planned", "plan again")
     if missing := re.search(r"no resource plugin '?pulumi-resource-([a-z]+)'?.* at version v([0-9.]+)", text):
         name, version = missing[1], missing[2]
         return MachineUnfit(

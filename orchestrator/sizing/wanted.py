@@ -51,9 +51,12 @@ def read(inventories: Path, customer: str, specs: Mapping[str, str] | None = Non
     InvalidInput with every problem, each with file, line and mend; UsageError when `specs` names
     what there is not.
     """
-    fleet = read_fleet(inventories, customer)
+    return of_fleet(read_fleet(inventories, customer), specs or {})
+
+
+def of_fleet(fleet: Fleet, ordered: Mapping[str, str]) -> tuple[Wanted, ...]:
+    """As `read`, of a fleet that was read already."""
     known = catalogue.read()
-    ordered = dict(specs or {})
     _refuse_unknown(fleet, ordered)
     found, problems = [], list[Problem]()
     for server in fleet.servers:
