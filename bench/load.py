@@ -80,9 +80,8 @@ class User:
         self.session = base64.b64encode(f"{LOGIN}:{number}:{key}".encode()).decode()
 
 
-def user(customer: str, server: str) -> User:
+def user(customer: str, server: str, chosen: settings.Settings) -> User:
     """Logged in on the installation's server."""
-    chosen = settings.read()
     config = ["-F", str(chosen.ssh_config)] if chosen.ssh_config.exists() else []
     shown = subprocess.run(["ssh", *config, "-G", server], capture_output=True, text=True, check=True).stdout
     address = next(line.split()[1] for line in shown.splitlines() if line.startswith("hostname "))
@@ -171,7 +170,7 @@ def main() -> int:
     words.add_argument("--seconds", type=float, default=30)
     words.add_argument("--stop-file", type=Path)
     asked = words.parse_args()
-    load = Load(user(asked.customer, asked.server), asked.rate)
+    load = Load(user(asked.customer, asked.server, settings.read()), asked.rate)
     load.run(asked.seconds, asked.stop_file)
     report = load.report()
     print(json.dumps(report))

@@ -16,6 +16,11 @@ class Installation:
     environment: dict[str, str]
 
     @property
+    def first_up(self) -> str:
+        """What the first `scripts/up` printed."""
+        return (self.folder.parent / "up.out").read_text()
+
+    @property
     def home(self) -> Path:
         return Path(self.environment["AMC_HOME"])
 
