@@ -3,5 +3,6 @@
 from lab.errors import LabError, MachineLacks
 from lab.lab import Lab, Server
 from lab.leftovers import leftovers
+from lab.sizes import Size
 
-__all__ = ["Lab", "LabError", "MachineLacks", "Server", "leftovers"]
+__all__ = ["Lab", "LabError", "MachineLacks", "Server", "Size", "leftovers"]

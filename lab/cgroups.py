@@ -8,18 +8,27 @@ import contextlib
 import os
 import signal
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from lab.errors import LabError, MachineLacks
 from lab.waiting import wait_until
 
+CONTROLLERS = ("cpu", "cpuset", "memory")
+"""Those that limit a server."""
+
 
 @dataclass(frozen=True)
 class Hierarchies:
-    """The mounted hierarchies: unified first, then name=systemd, then the others."""
+    """The mounted hierarchies: unified first, then name=systemd, then the others.
+
+    `v1`: controllers of version 1 with the roots of their hierarchies. `unified`: version 2's root.
+    """
 
     roots: tuple[Path, ...]
+    v1: Mapping[str, Path] = field(default_factory=dict)
+    unified: Path | None = None
 
     @property
     def main(self) -> Path:
@@ -28,26 +37,27 @@ class Hierarchies:
 
 
 def hierarchies(mounts: str) -> Hierarchies:
-    """The layout that `mounts` (the text of /proc/self/mounts) shows.
-
-    v1 cpuset is left out: a new group of it takes no process before processors are assigned to it.
-    """
+    """The layout that `mounts` (the text of /proc/self/mounts) shows."""
     ranked: list[tuple[int, Path]] = []
+    v1: dict[str, Path] = {}
+    unified: Path | None = None
     for line in mounts.splitlines():
         _, target, kind, options = line.split(" ")[:4]
         words = options.split(",")
         path = Path(target.replace("\\040", " "))
         if kind == "cgroup2":
             ranked.append((0, path))
-        elif kind == "cgroup" and "cpuset" not in words:
+            unified = path
+        elif kind == "cgroup":
             ranked.append((1 if "name=systemd" in words else 2, path))
+            v1.update({word: path for word in words if word in CONTROLLERS})
     if not ranked:
         raise MachineLacks(
             "no cgroup hierarchy is mounted", "mount one: `mount -t cgroup2 cgroup2 /sys/fs/cgroup`"
         )
     ranked.sort(key=lambda pair: pair[0])
     roots: dict[Path, None] = {path: None for _, path in ranked}
-    return Hierarchies(tuple(roots))
+    return Hierarchies(tuple(roots), v1, unified)
 
 
 def here() -> Hierarchies:
@@ -74,6 +84,32 @@ class Group:
         """Make the group in every hierarchy; it may exist."""
         for folder in self.folders():
             folder.mkdir(parents=True, exist_ok=True)
+        self._assign_everything()
+
+    def join_cpuset(self) -> None:
+        """Put the group's processes into v1's cpuset, too: labs of earlier versions left it out."""
+        if (root := self.layout.v1.get("cpuset")) is None:
+            return
+        (root / self.path).mkdir(parents=True, exist_ok=True)
+        self._assign_everything()
+        procs = root / self.path / "cgroup.procs"
+        for _ in range(20):  # what is forked meanwhile comes in the next round
+            outside = self.pids() - {int(pid) for pid in procs.read_text().split()}
+            if not outside:
+                return
+            for pid in outside:
+                with contextlib.suppress(ProcessLookupError):
+                    procs.write_text(str(pid))
+
+    def _assign_everything(self) -> None:
+        """v1's cpuset takes no process before it has processors and memory nodes: all that are above it."""
+        if (folder := self.layout.v1.get("cpuset")) is None:
+            return
+        for part in Path(self.path).parts:
+            above, folder = folder, folder / part
+            for name in ("cpuset.cpus", "cpuset.mems"):
+                if not (folder / name).read_text().strip():
+                    (folder / name).write_text((above / name).read_text())
 
     def exists(self) -> bool:
         """Whether any hierarchy has it."""

@@ -8,9 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab import cgroups, host, network, subnets
+from lab import cgroups, disks, host, limits, network, subnets, views
 from lab.errors import LabError, MachineLacks
 from lab.names import Names
+from lab.sizes import Size
 from lab.waiting import run
 
 PROGRAMS = {
@@ -18,6 +19,7 @@ PROGRAMS = {
     "apt-config": "apt",
     "dpkg": "dpkg",
     "ip": "iproute2",
+    "losetup": "mount",
     "mmdebstrap": "mmdebstrap",
     "mount": "mount",
     "nft": "nftables",
@@ -38,6 +40,11 @@ LOOPBACKS = ("127.", "localhost", "[::1]")
 OVERLAY_TRIAL = """\
 mkdir lower upper work root && touch lower/file
 mount -t overlay trial -o lowerdir=lower,upperdir=upper,workdir=work,volatile,index=off root && rm root/file
+"""
+
+DISK_TRIAL = """\
+truncate -s 512M disk && mkfs.xfs -q disk && mkdir place && mount -o loop disk place && truncate -s 600M disk
+losetup -c "$(findmnt -n -o SOURCE place)" && xfs_growfs place && umount place
 """
 
 NETWORK_TRIAL = """\
@@ -62,7 +69,8 @@ def examine(home: Path, cache: Path) -> list[Finding]:
     if not all(finding.ok for finding in findings[:2]):
         return findings
     trials: list[Callable[[], Finding]] = [namespaces, lambda: overlay(home), control_groups, links]
-    return findings + [trial() for trial in (*trials, forwarding, resolver, archive)]
+    sizes: list[Callable[[], Finding]] = [size_limits, view, lambda: own_disk(home)]
+    return findings + [trial() for trial in (*trials, *sizes, forwarding, resolver, archive)]
 
 
 def require(home: Path, cache: Path) -> None:
@@ -142,6 +150,52 @@ def control_groups() -> Finding:
             group.remove()
 
     return _tried("cgroups", trial, _ASK_FOR_PRIVILEGES)
+
+
+def size_limits() -> Finding:
+    """Limits on processors and memory, for servers with a specification; others work without."""
+    group = cgroups.Group(cgroups.here(), f"amc-trial-{os.getpid()}")
+    wanted = Size(0.5, 512)
+
+    def trial() -> None:
+        try:
+            group.create()
+            limits.apply(group, wanted, 0)
+            if (holds := limits.read(group)) != wanted:
+                raise LabError(f"asked for {wanted}, {holds} holds")
+        finally:
+            group.remove()
+
+    return _tried("limits of servers", trial, _ASK_FOR_PRIVILEGES)
+
+
+def view() -> Finding:
+    """lxcfs, so that a server sees its own size; without it limits hold, and `free` tells the machine's."""
+    if shutil.which(views.PROGRAM) is None:
+        words = "lxcfs is missing: limits hold, but a server sees this machine's memory as its own"
+        return Finding("servers see their size", False, words, "apt-get install lxcfs")
+    if not Path("/dev/fuse").exists():
+        return Finding("servers see their size", False, "there is no /dev/fuse", _ASK_FOR_PRIVILEGES)
+    return Finding("servers see their size", True, "lxcfs is installed")
+
+
+def own_disk(home: Path) -> Finding:
+    """A disk of a server's own: a loop device, and XFS, which grows in use."""
+    what = "disks of servers"
+    if not disks.kernel_has("xfs"):
+        words = "the kernel has no XFS: disks are ext4 and grow only while the server is stopped"
+        return Finding(what, True, words)
+    if shutil.which("mkfs.xfs") is None:
+        words = "xfsprogs is missing: no server can have a disk of its own"
+        return Finding(what, False, words, "apt-get install xfsprogs")
+
+    def trial() -> None:
+        disks.make_nodes()
+        with tempfile.TemporaryDirectory(prefix=".amc-trial-", dir=_existing(home)) as folder:
+            script = f"cd '{folder}' && {DISK_TRIAL}"
+            run(["unshare", "--mount", "sh", "-ec", script], "mounting a disk")
+
+    return _tried(what, trial, "give this machine loop devices (modprobe loop), a container all privileges")
 
 
 def links() -> Finding:

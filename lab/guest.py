@@ -1,6 +1,7 @@
 """One server: its folder, its overlay, its processes.
 
 <folder>/upper work root    the overlay's own layer, its scratch, and where it is mounted while it runs
+<folder>/disk *.img         with a disk of its own: upper and work lie on that, see disks.py
 <folder>/host_key           the server's SSH key, so that its identity survives every restart
 <folder>/run.sh console.log the supervising loop and what the console said
 <folder>/made               exists once the server is complete: a folder without it is thrown away
@@ -13,17 +14,20 @@ import shutil
 import signal
 import socket
 import threading
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 
-from lab import host, subnets
+from lab import disks, host, limits, subnets, views
 from lab.cgroups import Group
+from lab.disks import Disk
 from lab.errors import LabError
 from lab.image import USER
-from lab.mounts import is_mounted, remove_machine_folders, unmount
+from lab.mounts import is_mounted, remove_machine_folders, unmount_everywhere
 from lab.names import Names
 from lab.network import remove_link
+from lab.sizes import NO_LIMITS, Size
 from lab.waiting import run, wait_until
 
 START_SECONDS = 90
@@ -51,7 +55,7 @@ exec setsid --fork sh "$@" </dev/null >"$CONSOLE" 2>&1
 
 @dataclass(frozen=True)
 class Guest:
-    """A server's parts. `group` holds its processes, `network` is the lab's."""
+    """A server's parts. `group` holds its processes, `network` is the lab's, `size` what it is to have."""
 
     names: Names
     name: str
@@ -59,6 +63,12 @@ class Guest:
     folder: Path
     group: Group
     network: IPv4Network
+    size: Size = NO_LIMITS
+
+    @property
+    def disk(self) -> Disk:
+        """The disk that it has or can be given."""
+        return Disk(self.names, self.number, self.folder)
 
     @property
     def address(self) -> IPv4Address:
@@ -107,7 +117,7 @@ class Guest:
             0o700
         )  # old programs that run as root lie in it: nothing for the host's users
         self.folder.mkdir()
-        for part in ("upper", "work", "root"):
+        for part in ("upper", "work"):
             (self.folder / part).mkdir(mode=0o755)
         run(
             ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", self.name, "-f", self.folder / "host_key"],
@@ -115,20 +125,45 @@ class Guest:
         )
         (self.folder / "made").touch()
 
+    def real_size(self) -> Size:
+        """The size that it has now, whatever is noted: the limits that hold while it runs, its disk."""
+        has = limits.read(self.group.child("guest")) if self.loop_pids() else self.size
+        return replace(has, disk_gib=self.disk.gib())
+
+    def apply_size(self) -> None:
+        """Give the running server its size: limits at once, the disk grown. Nothing is done twice."""
+        limits.apply(self.group.child("guest"), self.size, self.number)
+        if self.size.disk_gib is not None:
+            self.disk.grow(self.size.disk_gib)
+
+    @contextlib.contextmanager
+    def own_files(self) -> Iterator[Path]:
+        """The halted server's own layer, mounted for as long as that is needed."""
+        if not self.disk.exists():
+            yield self.folder / "upper"
+            return
+        try:
+            yield self.disk.mount(self.size.disk_gib or 0) / "upper"
+        finally:
+            self.disk.unmount()
+
     def mount(self, lowers: tuple[Path, ...], synced: bool) -> None:
         """Mount the overlay: `lowers` are the folders below its own, uppermost first, the base image last.
 
-        Unless `synced`, it is volatile: fsync costs nothing, but a power cut of the host may tear its files
-        (dpkg and databases sync all the time).
+        With a disk of its own that is mounted first, made or grown. Unless `synced`, the overlay is volatile:
+        fsync costs nothing (dpkg and databases do it all the time), but a power cut of the host may tear its
+        files.
         """
         if is_mounted(self.root):
             return
-        shutil.rmtree(
-            self.folder / "work", ignore_errors=True
-        )  # else a volatile one refuses to be mounted again
-        (self.folder / "work").mkdir()
+        own = self.folder
+        if self.size.disk_gib is not None or self.disk.exists():
+            own = self.disk.mount(self.size.disk_gib or 0)
+        shutil.rmtree(own / "work", ignore_errors=True)  # else a volatile one refuses to be mounted again
+        (own / "work").mkdir()
+        self.root.mkdir(exist_ok=True)
         lower = ":".join(str(path) for path in lowers)
-        options = f"lowerdir={lower},upperdir={self.folder / 'upper'},workdir={self.folder / 'work'}"
+        options = f"lowerdir={lower},upperdir={own / 'upper'},workdir={own / 'work'}"
         options += ",redirect_dir=nofollow,index=off,metacopy=off" + ("" if synced else ",volatile")
         run(
             ["mount", "-t", "overlay", self.names.mount(self.number), "-o", options, self.root],
@@ -159,12 +194,13 @@ class Guest:
             home = keys.parent.stat()
             os.chown(keys, home.st_uid, home.st_gid)
 
-    def start(self, key: str, wheels: Path) -> None:
-        """Boot the mounted server; returns at once, `wait` waits for it."""
+    def start(self, key: str, wheels: Path, view: Path | None) -> None:
+        """Boot the mounted server; returns at once, `wait` waits for it. `view`: where lxcfs answers."""
         self.write_identity(key)
         loop, guest = self.group.child("loop"), self.group.child("guest")
         loop.create()
         guest.create()
+        self.apply_size()
         script = self.folder / "run.sh"
         script.write_text(LOOP)
         command = ["systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--boot", "--console=pipe"]
@@ -173,6 +209,7 @@ class Guest:
         command += ["--system-call-filter=landlock_create_ruleset landlock_add_rule landlock_restrict_self"]
         command += [f"--machine={self.names.machine(self.number)}", f"--directory={self.root}"]
         command += [f"--network-bridge={self.names.bridge}", f"--bind-ro={wheels}:/opt/wheels"]
+        command += views.options(view) if view else []
         environment = {
             "PATH": os.environ.get("PATH", "/usr/sbin:/usr/bin:/sbin:/bin"),
             "LOOP_GROUPS": " ".join(str(folder) for folder in loop.folders()),
@@ -226,15 +263,22 @@ class Guest:
         remove_link(self.names.link(self.number))
         self.group.remove()
         remove_machine_folders(self.names.machine(self.number))
-        unmount(self.root)
+        self._unmount()
         (self.folder / "boot").unlink(missing_ok=True)
 
     def remove(self) -> None:
         """Delete a halted server's files."""
-        unmount(self.root)
+        self._unmount()
         if self.folder.exists():
             (self.folder / "made").unlink(missing_ok=True)
             run(["rm", "-rf", "--one-file-system", self.folder], f"deleting the files of {self.name}", 120)
+
+    def _unmount(self) -> None:
+        unmount_everywhere(self.root)
+        self.disk.unmount()
+        for device, number in disks.attached(self.names).items():
+            if number == self.number:
+                disks.detach(device)
 
     def _write(self, name: str, text: str, mode: int = 0o644) -> None:
         path = self.root / name

@@ -4,25 +4,42 @@ import contextlib
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Network
 from pathlib import Path
+from types import MappingProxyType
 
-from lab import cgroups, doctor, image, layers, leftovers, network, records, subnets, wheels
+from lab import (
+    cgroups,
+    disks,
+    doctor,
+    image,
+    layers,
+    leftovers,
+    limits,
+    network,
+    records,
+    subnets,
+    views,
+    wheels,
+)
 from lab.errors import LabError, MachineLacks
 from lab.guest import Guest
 from lab.locks import file_lock
-from lab.mounts import remove_machine_folders, unmount
+from lab.mounts import remove_machine_folders, unmount_everywhere
 from lab.names import SERVER_NAME, Names
 from lab.pruning import prune
 from lab.records import Entry, Records
+from lab.sizes import NO_LIMITS, Machine, Size
+from lab.sizes import check as check_size
 from lab.waiting import Stopped, run
 
-BELONGINGS = ("servers", "ssh_config", "known_hosts", "id_ed25519*", ".*.new*", "lab.json", "lock")
+BELONGINGS = ("servers", "view*", "ssh_config", "known_hosts", "id_ed25519*", ".*.new*", "lab.json", "lock")
 """What a lab keeps in its home; the lock goes last."""
 REPOSITORY = Path(__file__).parent.parent
+NO_SIZES: Mapping[str, Size] = MappingProxyType({})
 LOCK_SECONDS = 1200
 GRACE_SECONDS = 20
 """For a server that runs to answer, it may be rebooting; then it is started again."""
@@ -30,12 +47,13 @@ GRACE_SECONDS = 20
 
 @dataclass(frozen=True)
 class Server:
-    """A server as it is now. `state`: one of `Guest.state`."""
+    """A server as it is now. `state`: one of `Guest.state`; `size`: what it really has, not what is noted."""
 
     name: str
     address: str
     state: str
     layer: str | None
+    size: Size = NO_LIMITS
 
 
 def silent(_: str) -> None:
@@ -65,17 +83,41 @@ class Lab:
         """The ssh_config that resolves the servers' names; exists while the lab has servers."""
         return self.home / "ssh_config"
 
-    def up(self, names: Sequence[str], layer: str | None = None) -> list[Server]:
+    def up(
+        self, names: Sequence[str], layer: str | None = None, sizes: Mapping[str, Size] = NO_SIZES
+    ) -> list[Server]:
         """Make, mend or start whatever of `names` is not running; returns when all let `ops` log in.
 
-        `layer` is for servers that are made now; one that exists stays what it is.
+        `layer` and `sizes` (by name) are for servers that are made now; one that exists stays what it is.
         """
         names = list(dict.fromkeys(names))
         with self._locked():
-            remembered = self._prepare(names, layer)
-            guests = [self._guest(remembered, name) for name in names]
-            self._in_parallel(lambda guest: self._bring_up(remembered, guest), guests)
+            remembered = self._prepare(names, layer, sizes)
+            self._bring_all_up(remembered, names)
             return [self._server(remembered, name) for name in names]
+
+    def resize(self, name: str, size: Size, stop: bool = False) -> Server:
+        """Give a server another size: while it runs, or (`stop`) stopped for the change and started again.
+
+        None means no limit; of the disk, that it stays as it is. A server that does not run stays so, except
+        with `stop`: that ends with a running server, also where an earlier call was killed between the two.
+        LabError before anything is changed when the size cannot be; afterwards when the server holds more
+        memory than it is to have: then it has its old size.
+        """
+        with self._locked():
+            remembered = self._known(records.read(self._records), name)
+            guest = self._guest(remembered, name)
+            wanted = replace(size, disk_gib=size.disk_gib or guest.disk.gib() or guest.size.disk_gib)
+            self._check_resize(guest, wanted, stop)
+            self._note_size(remembered, name, wanted)
+            if stop and (guest.state() != "running" or guest.real_size() != wanted):
+                self._progress(f"{name}: stopped to become {wanted}")
+                guest.halt()
+                remembered = self._prepare([name], None, NO_SIZES)
+                self._bring_all_up(remembered, [name])
+            elif guest.state() not in ("stopped", "absent"):
+                self._resize_live(remembered, guest, wanted)
+            return self._server(remembered, name)
 
     def start(self, name: str) -> Server:
         """Start a server that exists."""
@@ -121,11 +163,12 @@ class Lab:
             guest = self._guest(remembered, name)
             ran = guest.state() == "running"
             guest.halt()
-            layers.save(self.cache, entry.image, key, guest.folder / "upper", entry.layer)
+            with guest.own_files() as files:
+                layers.save(self.cache, entry.image, key, files, entry.layer)
             self._progress(f"layer {key}: saved from {name}")
             prune(self.cache, time.time(), self._progress)
             if ran:
-                self._bring_up(remembered, guest)
+                self._bring_all_up(remembered, [name])
 
     def down(self) -> None:
         """Remove the whole lab: servers, files, links, mounts, cgroups, rules. Needs no records."""
@@ -137,6 +180,7 @@ class Lab:
             guests = [self._guest(remembered, name) for name in remembered.servers]
             self._in_parallel(Guest.halt, guests)
             self._sweep(keep=set())
+            views.remove(self.names, self._group())
             self._group().kill()
             self._group().remove()
             network.remove(self.names)
@@ -166,18 +210,20 @@ class Lab:
     def _progress(self, words: str) -> None:
         self._say(f"[{time.monotonic() - self._started:5.1f} s] {words}")
 
-    def _prepare(self, names: Sequence[str], layer: str | None) -> Records:
+    def _prepare(self, names: Sequence[str], layer: str | None, sizes: Mapping[str, Size]) -> Records:
         """Base image, wheels, network, records and folders for `names`."""
         self._check(names)
         doctor.require(self.home, self.cache)
         remembered = records.read(self._records)
         new = [name for name in names if name not in remembered.servers]
+        for name in new:
+            check_size(name, sizes.get(name, NO_LIMITS), Machine.here(self.home))
         if new:
             key = image.ensure(self.cache, self._progress)
             layers.lowers(self.cache, key, layer)
         for name in new:
             number = subnets.free_number(entry.number for entry in remembered.servers.values())
-            remembered.servers[name] = Entry(number, key, layer)
+            remembered.servers[name] = Entry(number, key, layer, sizes.get(name, NO_LIMITS))
         wheels.ensure(self.cache, sorted(REPOSITORY.glob("roles/*/files/requirements*.txt")), self._progress)
         remembered.network = network.ensure(self.names, remembered.network)
         self._sweep(keep={entry.number for name, entry in remembered.servers.items() if name not in new})
@@ -240,6 +286,7 @@ class Lab:
             folder=self.home / "servers" / name,
             group=self._group().child(str(entry.number)),
             network=remembered.network or IPv4Network("0.0.0.0/24"),
+            size=entry.size,
         )
 
     def _group(self) -> cgroups.Group:
@@ -247,9 +294,44 @@ class Lab:
 
     def _server(self, remembered: Records, name: str) -> Server:
         guest = self._guest(remembered, name)
-        return Server(name, str(guest.address), guest.state(), remembered.servers[name].layer)
+        entry = remembered.servers[name]
+        return Server(name, str(guest.address), guest.state(), entry.layer, guest.real_size())
 
-    def _bring_up(self, remembered: Records, guest: Guest) -> None:
+    def _check_resize(self, guest: Guest, wanted: Size, stop: bool) -> None:
+        """LabError for what can't be done, before anything is changed."""
+        has = guest.real_size()
+        check_size(guest.name, wanted, Machine.here(self.home), has)
+        if wanted.disk_gib is not None and has.disk_gib is None and guest.size.disk_gib is None and not stop:
+            raise LabError(
+                f"{guest.name} has no disk of its own; its files are moved to one while it is stopped",
+                "server_stop_to_resize: true for this change, or destroy the server and make it anew",
+            )
+        held = limits.held_mib(guest.group.child("guest"))
+        if not stop and wanted.memory_mib is not None and held >= wanted.memory_mib:
+            raise LabError(
+                f"{guest.name} holds {held} MiB of memory, {wanted.memory_mib} MiB are less",
+                "free memory in it, choose a larger specification, or let it be stopped for the change",
+            )
+
+    def _note_size(self, remembered: Records, name: str, size: Size) -> None:
+        remembered.servers[name] = replace(remembered.servers[name], size=size)
+        records.write(self._records, remembered)
+
+    def _resize_live(self, remembered: Records, guest: Guest, wanted: Size) -> None:
+        try:
+            replace(guest, size=wanted).apply_size()
+        except LabError:
+            self._note_size(remembered, guest.name, guest.size)
+            limits.apply(guest.group.child("guest"), guest.size, guest.number)
+            raise
+        self._progress(f"{guest.name}: {wanted}")
+
+    def _bring_all_up(self, remembered: Records, names: Sequence[str]) -> None:
+        view = views.ensure(self.names, self.home, self._group(), self._progress)
+        guests = [self._guest(remembered, name) for name in names]
+        self._in_parallel(lambda guest: self._bring_up(remembered, guest, view), guests)
+
+    def _bring_up(self, remembered: Records, guest: Guest, view: Path | None) -> None:
         ssh = ["ssh", "-F", str(self.ssh_config), guest.name]
         state = guest.state()
         if state in ("running", "starting"):
@@ -260,15 +342,18 @@ class Lab:
             except LabError:
                 state = "not answering"
             else:
-                return
-        if state in ("not answering", "broken"):
+                guest.apply_size()
+                if not views.is_dead(guest.group.child("guest").pids()):
+                    return
+                state = "cut off from the view of its own size"
+        if state not in ("stopped", "absent"):
             self._progress(f"{guest.name}: {state}, starting it again")
             guest.halt()
         if guest.torn():
             self._progress(f"{guest.name}: ran when this machine stopped, its files may be torn")
         entry = remembered.servers[guest.name]
         guest.mount(layers.lowers(self.cache, entry.image, entry.layer), self.synced)
-        guest.start((self.home / "id_ed25519.pub").read_text().strip(), self.cache / "wheels")
+        guest.start((self.home / "id_ed25519.pub").read_text().strip(), self.cache / "wheels", view)
         guest.wait(ssh, self._stop)
         self._progress(f"{guest.name}: running at {guest.address}")
 
@@ -292,4 +377,7 @@ class Lab:
             group.remove()
             remove_machine_folders(self.names.machine(number))
             for path in leftovers.mounts(self.names, number):
-                unmount(path)
+                unmount_everywhere(path)
+            for device, owner in disks.attached(self.names).items():
+                if owner == number:
+                    disks.detach(device)

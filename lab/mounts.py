@@ -36,6 +36,17 @@ def unmount(path: Path, seconds: float = 15) -> None:
     wait_until(gone, f"{path} to be free for unmounting", seconds)
 
 
+def unmount_everywhere(folder: Path) -> None:
+    """Unmount `folder` here and in all other mount namespaces, and remove it.
+
+    Every systemd-nspawn keeps copies of the mounts that were there when it started, out of everybody's sight:
+    they would hold another server's disk. With the folder under them they go, wherever they are.
+    """
+    unmount(folder)
+    if folder.is_dir():
+        folder.rmdir()
+
+
 def machine_folders(machine: str) -> list[Path]:
     """What systemd-nspawn keeps for a machine."""
     return sorted(NSPAWN.glob(f"*/{machine}"))

@@ -40,6 +40,11 @@ class Names:
         """The folder under each cgroup hierarchy that holds all processes of the lab."""
         return f"amc-{self.lab}"
 
+    @property
+    def view(self) -> str:
+        """What /proc/mounts shows as the source of the lab's lxcfs."""
+        return f"amc-{self.lab}-view"
+
     def machine(self, number: int) -> str:
         """A server's name for systemd-nspawn."""
         return f"{self.lab}-{number}"

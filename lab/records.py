@@ -5,17 +5,28 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from ipaddress import IPv4Network
 from pathlib import Path
+from typing import Any
 
 from lab.errors import LabError
+from lab.sizes import NO_LIMITS, Size
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A server: its number in the lab, the base image and the saved layer it was made from."""
+    """A server: its number in the lab, the base image and the saved layer it was made from, the size it has.
+
+    The size is noted before it is set: what was killed between the two is completed by the next command.
+    """
 
     number: int
     image: str
     layer: str | None
+    size: Size = NO_LIMITS
+
+    @classmethod
+    def read(cls, data: dict[str, Any]) -> "Entry":
+        """From JSON; labs of earlier versions have no sizes."""
+        return cls(**{**data, "size": Size(**data.get("size", {}))})
 
 
 @dataclass
@@ -33,7 +44,7 @@ def read(path: Path) -> Records:
     try:
         data = json.loads(path.read_text())
         network = IPv4Network(data["network"]) if data["network"] else None
-        return Records(network, {name: Entry(**entry) for name, entry in data["servers"].items()})
+        return Records(network, {name: Entry.read(entry) for name, entry in data["servers"].items()})
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise LabError(
             f"{path} cannot be understood: {error}", "amc lab down removes the lab, also without it"

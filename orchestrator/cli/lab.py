@@ -6,15 +6,17 @@ import os
 import shlex
 import sys
 from collections.abc import Iterator
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from orchestrator import settings
-from orchestrator.errors import MachineUnfit, NeedsPerson, UsageError
+from orchestrator.errors import InvalidInput, MachineUnfit, NeedsPerson, Problem, UsageError
 
 if TYPE_CHECKING:
-    from lab import Lab
+    from lab import Lab, Size
+    from orchestrator.fleet.read import Fleet, Server
 
 app = typer.Typer(help="Real local servers (systemd-nspawn machines).", no_args_is_help=True)
 
@@ -34,12 +36,19 @@ def up(
     customer: Customers = None,
     server: Servers = None,
     layer: Annotated[str | None, typer.Option(help="Make new servers from this saved layer.")] = None,
+    spec: Annotated[
+        str | None, typer.Option(help="Size of a throw-away server, from the catalogue; default: no limits.")
+    ] = None,
+    disk_gib: Annotated[int | None, typer.Option(help="Its disk in GiB; default: none of its own.")] = None,
 ) -> None:
-    """Make, mend or start servers; returns when all of them let `ops` log in."""
-    names = _names(customer, server)
+    """Make, mend or start servers; returns when all of them let `ops` log in.
+
+    A server that is made now gets the size that its inventory declares (server_spec, server_disk_gib).
+    """
+    sizes = asked_for(customer, server, spec, disk_gib)
     with _lab() as lab:
-        for each in lab.up(names, layer):
-            print(f"{each.name}  {each.address}  {each.state}")
+        for each in lab.up(sorted(sizes), layer, sizes):
+            print(f"{each.name}  {each.address}  {each.state}  {each.size}")
 
 
 @app.command()
@@ -48,10 +57,10 @@ def status(as_json: AsJson = False) -> None:
     with _lab() as lab:
         servers = lab.status()
     if as_json:
-        print(json.dumps([each.__dict__ for each in servers]))
+        print(json.dumps([asdict(each) for each in servers]))
         return
     for each in servers:
-        print(f"{each.name}  {each.address}  {each.state}  {each.layer or '-'}")
+        print(f"{each.name}  {each.address}  {each.state}  {each.layer or '-'}  {each.size}")
     if not servers:
         print("the lab has no servers: amc lab up", file=sys.stderr)
 
@@ -125,24 +134,58 @@ def _lab() -> Iterator["Lab"]:
         raise NeedsPerson(str(error), "amc lab doctor examines this machine") from error
 
 
-def _names(customers: list[str] | None, servers: list[str] | None) -> list[str]:
-    """The lab servers that the options mean, sorted."""
+def asked_for(
+    customers: list[str] | None, servers: list[str] | None, spec: str | None, disk_gib: int | None
+) -> dict[str, "Size"]:
+    """The lab servers that the options mean, with the size that each gets if it is made now."""
+    from lab import Size
+    from orchestrator.sizing import catalogue
+
     if servers and not customers:
-        return sorted(set(servers))
+        terms = catalogue.find(spec) if spec else None
+        if terms and terms.provider != "lab":
+            raise UsageError(
+                f"{spec} is a specification of {terms.provider}", "choose one of lab's: lab.small"
+            )
+        size = Size(terms.cpus, terms.memory_mib, disk_gib) if terms else Size(disk_gib=disk_gib)
+        return dict.fromkeys(servers, size)
+    if spec or disk_gib is not None:
+        words = "--spec and --disk-gib are for a throw-away server: `--server NAME` without --customer"
+        raise UsageError(words, "write server_spec and server_disk_gib into the server's host_vars")
     from orchestrator.fleet import read as fleet  # Ansible takes half a second
 
     inventories = settings.read().inventories
+    fleets = [fleet.read(inventories, customer) for customer in customers or fleet.owners(inventories)]
     declared = {
-        each.name
-        for customer in customers or fleet.owners(inventories)
-        for each in fleet.read(inventories, customer).servers
+        each.name: _declared_size(one, each)
+        for one in fleets
+        for each in one.servers
         if each.provider == "lab"
     }
-    if unknown := set(servers or ()) - declared:
+    if unknown := set(servers or ()) - set(declared):
         raise UsageError(
             f"no such lab server: {', '.join(sorted(unknown))}",
             f"declared with server_provider lab: {', '.join(sorted(declared)) or 'none'}",
         )
     if not declared:
         raise UsageError("no server with server_provider lab is declared", "write one in hosts.yml")
-    return sorted(set(servers or declared))
+    return {name: declared[name] for name in servers or declared}
+
+
+def _declared_size(fleet: "Fleet", server: "Server") -> "Size":
+    """What a server's variables say of its size; no limits without server_spec."""
+    from lab import Size
+    from orchestrator.sizing import catalogue
+
+    place = fleet.folder / "host_vars" / f"{server.name}.yml"
+    spec, disk = server.variables.get("server_spec"), server.variables.get("server_disk_gib")
+    if disk is not None and (not isinstance(disk, int) or isinstance(disk, bool) or disk < 1):
+        message = f"server_disk_gib of {server.name} is {disk!r}"
+        raise InvalidInput([Problem(place, 0, message, "write a whole number of GiB, such as 12")])
+    if spec is None:
+        return Size(disk_gib=disk)
+    terms = catalogue.find(str(spec), said_in=place)
+    if terms.provider != "lab":
+        message = f"server_spec of {server.name} is {spec}, which {terms.provider} has; its provider is lab"
+        raise InvalidInput([Problem(place, 0, message, "name one of lab's, such as lab.medium")])
+    return Size(terms.cpus, terms.memory_mib, disk)

@@ -46,14 +46,23 @@ def test_the_inventory_is_made_real(lab: Lab, amc) -> None:
 
 
 def test_a_server_is_the_same_whoever_makes_it(lab: Lab, amc) -> None:
-    """A run's umask is 077: a throw-away server that it makes lets its users in all the same."""
+    """A run's umask is 077: a throw-away server that it makes lets its users in all the same.
+
+    It has the size that was asked for, and status shows it.
+    """
     before = os.umask(0o077)
     try:
-        made = amc("lab", "up", "--server", "private")
+        made = amc("lab", "up", "--server", "private", "--spec", "lab.small", "--disk-gib", "1")
     finally:
         os.umask(before)
     assert made.returncode == 0, made.stderr
     assert amc("lab", "ssh", "private", "--", "stat", "-c", "%a", "/", "/etc/hosts").stdout == "755\n644\n"
+    assert amc("lab", "ssh", "private", "--", "nproc").stdout == "1\n"
+    assert "0.5 CPU, 1024 MiB, disk 1 GiB" in amc("lab", "status").stdout
+    shown = next(
+        each for each in json.loads(amc("lab", "status", "--json").stdout) if each["name"] == "private"
+    )
+    assert shown["size"] == {"cpus": 0.5, "memory_mib": 1024, "disk_gib": 1}
     assert amc("lab", "destroy", "private").returncode == 0
 
 
@@ -63,6 +72,10 @@ def test_a_server_is_the_same_whoever_makes_it(lab: Lab, amc) -> None:
         (["up", "--customer", "acme", "--server", "nobody"], 2, "no such lab server: nobody"),
         (["up", "--customer", "nobody"], 3, "there is no such file"),
         (["up", "--server", "Not A Name"], 8, "is no name for a server"),
+        (["up", "--server", "x", "--spec", "lab.smal"], 2, "there is no specification `lab.smal`"),
+        (["up", "--server", "x", "--spec", "t3.small"], 2, "is a specification of aws"),
+        (["up", "--customer", "acme", "--spec", "lab.small"], 2, "are for a throw-away server"),
+        (["up", "--server", "x", "--disk-gib", "0"], 8, "a disk of 0 GiB"),
         (["ssh", "nobody"], 2, "has no server 'nobody'"),
     ],
 )

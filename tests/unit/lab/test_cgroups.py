@@ -25,18 +25,41 @@ cgroup2 /sys/fs/cgroup cgroup2 rw,nosuid,nodev,noexec,relatime,nsdelegate 0 0
 @pytest.mark.parametrize(
     ("mounts", "first", "count"),
     [
-        (V1, "/sys/fs/cgroup/systemd", 3),
-        (HYBRID, "/sys/fs/cgroup/unified", 4),
+        (V1, "/sys/fs/cgroup/systemd", 4),
+        (HYBRID, "/sys/fs/cgroup/unified", 5),
         (V2, "/sys/fs/cgroup", 1),
     ],
     ids=["v1", "hybrid", "v2"],
 )
 def test_layouts(mounts: str, first: str, count: int) -> None:
-    """Unified answers first, then name=systemd; cpuset never: a new group of it refuses processes."""
+    """Unified answers first, then name=systemd, then the others."""
     layout = hierarchies(mounts)
     assert layout.roots[0] == Path(first)
     assert len(layout.roots) == count
-    assert Path("/sys/fs/cgroup/cpuset") not in layout.roots
+
+
+def test_controllers_are_found_where_they_are() -> None:
+    """v1's by their hierarchies, also where two share one; on v2 alone there is only the unified root."""
+    layout = hierarchies(HYBRID)
+    assert layout.v1 == {"cpu": Path("/sys/fs/cgroup/cpu,cpuacct"), "cpuset": Path("/sys/fs/cgroup/cpuset")}
+    assert layout.unified == Path("/sys/fs/cgroup/unified")
+    assert hierarchies(V1).unified is None
+    assert hierarchies(V2).v1 == {}
+    assert hierarchies(V2).unified == Path("/sys/fs/cgroup")
+
+
+def test_a_new_v1_cpuset_gets_what_is_above_it(tmp_path: Path) -> None:
+    """Each level is assigned its parent's processors and nodes, or no process could enter; a choice stays."""
+    for name, part in (("cpus", ""), ("mems", ""), ("cpus", "lab"), ("mems", "lab")):
+        (tmp_path / part).mkdir(exist_ok=True)
+        (tmp_path / part / f"cpuset.{name}").write_text("" if part else "0-3\n")
+    group = Group(Hierarchies((tmp_path,), {"cpuset": tmp_path}), "lab")
+    group.create()
+    assert (tmp_path / "lab/cpuset.cpus").read_text().strip() == "0-3"
+    assert (tmp_path / "lab/cpuset.mems").read_text().strip() == "0-3"
+    (tmp_path / "lab/cpuset.cpus").write_text("2")
+    group.create()
+    assert (tmp_path / "lab/cpuset.cpus").read_text() == "2"
 
 
 def test_a_machine_without_cgroups_is_told_what_to_do() -> None:
