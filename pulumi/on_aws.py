@@ -141,6 +141,13 @@ def server(wanted: Wanted, parent: pulumi.Resource, network: Network) -> "pulumi
         # A newer image is for servers that are made anew, and what runs at the first boot has run.
         opts=opts(ignore=["ami", "user_data"]),
     )
+    # A change of specification that was killed half-way leaves it stopped; the next one starts it.
+    aws.ec2transitgateway.InstanceState(
+        wanted.name,
+        instance_id=instance.id,
+        state="running",
+        opts=pulumi.ResourceOptions(parent=parent, provider=network.provider),
+    )
     aws.ec2.VolumeAttachment(
         wanted.name,
         device_name=DATA_DEVICE,

@@ -24,7 +24,7 @@ VPC_CIDR = "10.20.0.0/16"
 _TEXTS = {
     "aws_region": (r"[a-z]{2}(-[a-z]+)+-[0-9]", "the region, such as eu-central-1"),
     "aws_ami": (r"ami-([0-9a-f]{8}|[0-9a-f]{17})", "a Debian 12 image of the region, ami-…"),
-    "aws_dns_zone_id": (r"Z[A-Z0-9]{5,31}", "the id of the Route 53 zone, Z…"),
+    "aws_dns_zone_id": (r"[A-Z0-9]{8,32}", "the id of the Route 53 zone, Z…"),
     "aws_ssh_public_key": (
         r"(ssh-ed25519|ecdsa-sha2-nistp256|ssh-rsa) [A-Za-z0-9+/]+=*( [^\n\"'\\{}]*)?",
         "one line of a .pub file, such as `ssh-ed25519 AAAA… amc`",

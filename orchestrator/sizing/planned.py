@@ -10,6 +10,7 @@ from orchestrator.sizing.policies import INSTANCE, LAB_SERVER, VOLUME, spec_of
 COMPONENT = "mems:index:MemsServer"
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"  # what the engine writes for what only the cloud will know
 HARMLESS = {"same", "refresh", "read"}
+RUNNING = "aws:ec2transitgateway/instanceState:InstanceState"  # to start a stopped server is never too much
 # The heaviest first: a server whose volume is replaced is replaced.
 _ACTIONS = {
     "replace": {"replace", "create-replacement", "delete-replaced"},
@@ -92,7 +93,7 @@ def beyond(approved: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     for urn, planned in now.get("resourcePlans", {}).items():
         goal = planned.get("goal") or {}
         steps = set(planned.get("steps") or ()) - HARMLESS
-        if not steps or goal.get("custom") is False or _type(urn).startswith("pulumi:"):
+        if not steps or not _is_real(urn, goal) or _type(urn) == RUNNING:
             continue
         before = allowed.get(urn) or {}
         differences = goal.get("inputDiff") or {}
@@ -110,10 +111,13 @@ def touched(plan: Mapping[str, Any]) -> set[str]:
     return {
         _server(urn) or urn
         for urn, each in plan.get("resourcePlans", {}).items()
-        if (each.get("goal") or {}).get("custom") is not False
-        and not _type(urn).startswith("pulumi:")
-        and set(each.get("steps") or ()) - HARMLESS
+        if _is_real(urn, each.get("goal") or {}) and set(each.get("steps") or ()) - HARMLESS
     }
+
+
+def _is_real(urn: str, goal: Mapping[str, Any]) -> bool:
+    """Not a component, a stack or a provider, which exist in the engine only."""
+    return goal.get("custom") is not False and not _type(urn).startswith("pulumi:")
 
 
 def _said(resource: Mapping[str, Any]) -> dict[str, Any]:

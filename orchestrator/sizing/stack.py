@@ -116,18 +116,17 @@ class Stack:
 
 
 def load(folder: Path) -> Callable[[str, Path, Mapping[str, str]], None]:
-    """`program()` of a checkout's pulumi/ folder, whatever was loaded before under the same names."""
+    """`program()` of a checkout's pulumi/ folder, whatever was loaded before under the same names.
+
+    Its other modules are imported when it runs: pulumi-aws only where AWS is. They come last on the path,
+    where they hide nobody's.
+    """
     for name in _OF_THE_PROGRAM:
-        sys.modules.pop(name, None)
-    sys.path.insert(0, str(folder))
-    try:
-        module = importlib.import_module("program")
-        for name in _OF_THE_PROGRAM[1:]:
-            if name != "on_aws":  # imports pulumi-aws: the program itself does it where it is needed
-                importlib.import_module(name)
-    finally:
-        sys.path.remove(str(folder))
-    program: Callable[[str, Path, Mapping[str, str]], None] = module.program
+        if module := sys.modules.pop(name, None):
+            place = str(Path(module.__file__ or "").parent)
+            sys.path[:] = [each for each in sys.path if each != place]
+    sys.path.append(str(folder))
+    program: Callable[[str, Path, Mapping[str, str]], None] = importlib.import_module("program").program
     return program
 
 
@@ -166,7 +165,7 @@ def _told(work: Callable[[], T]) -> T:
 
 
 def _words(text: str) -> AmcError:
-    lines = [line.strip() for line in text.splitlines()]
+    lines = [re.sub(r"^(code|stdout|stderr): ", "", line.strip()) for line in text.splitlines()]
     if "currently locked by" in text:
         who = next((line for line in lines if "created by" in line), "somebody")
         return Waiting(f"the stack is held: {who.partition('created by ')[2] or who}", "wait for it")
