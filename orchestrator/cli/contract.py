@@ -30,7 +30,8 @@ def check(
     if not which:
         from orchestrator.fleet.faults import faults  # Ansible takes half a second
 
-        problems += faults(settings.read().inventories)
+        inventories = settings.read().inventories
+        problems += faults(inventories) or _of_specifications(inventories)
     if as_json:
         print(json.dumps(_document(contracts, problems), indent=2))
         raise typer.Exit(InvalidInput.exit_code if problems else 0)
@@ -48,6 +49,20 @@ def schema() -> None:
     from orchestrator.contracts.read import contract_schema
 
     print(json.dumps(contract_schema(), indent=2))
+
+
+def _of_specifications(inventories: Path) -> list[Problem]:
+    """What is wrong with what the servers are to be made of; of folders that can be read."""
+    from orchestrator.fleet.read import customers
+    from orchestrator.sizing import wanted
+
+    problems: list[Problem] = []
+    for customer in customers(inventories):
+        try:
+            wanted.read(inventories, customer)
+        except InvalidInput as error:
+            problems += error.problems
+    return problems
 
 
 def _files(which: str) -> list[Path]:
