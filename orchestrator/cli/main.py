@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from orchestrator.cli import contract, hours, init, lab, run, statement, worker
+from orchestrator.cli import contract, hours, init, lab, run, size, statement, worker
 from orchestrator.errors import AmcError
 
 app = typer.Typer(
@@ -19,6 +19,7 @@ app.add_typer(run.app, name="run")
 app.command("worker")(worker.work)
 app.command()(statement.statement)
 app.add_typer(hours.app, name="hours")
+app.add_typer(size.app, name="size")
 app.command()(init.init)
 
 
