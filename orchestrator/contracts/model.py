@@ -19,8 +19,10 @@ from orchestrator.contracts.activities import (
     CoveredClause,
     WhenUsedUp,
 )
-from orchestrator.contracts.part import Fault, Part, broken, fault
+from orchestrator.contracts.closures import Freeze, Holidays
+from orchestrator.contracts.part import Clock, Fault, Part, broken, fault
 from orchestrator.contracts.protection import Backup, Growth, Hardening, HardeningException
+from orchestrator.contracts.recurrence import Recurrence, RecurrenceChange, faults_of, recurrence_of
 from orchestrator.contracts.spelling import closest
 
 __all__ = [
@@ -31,11 +33,14 @@ __all__ = [
     "Contract",
     "ContractFile",
     "Fault",
+    "Freeze",
     "Growth",
     "Hardening",
     "HardeningException",
+    "Holidays",
     "Hours",
     "Mode",
+    "Recurrence",
     "Term",
     "WhenUsedUp",
     "Window",
@@ -44,7 +49,6 @@ __all__ = [
 Day = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 DAYS: tuple[Day, ...] = get_args(Day)
 Increment = Literal[1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30, 60]
-StartTime = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
 EndTime = Annotated[str, Field(pattern=r"^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$")]
 
 
@@ -116,7 +120,7 @@ class Window(Part):
     days: tuple[Day, ...] = Field(
         min_length=1, description="the days on which the window starts", examples=["[friday, saturday]"]
     )
-    start: StartTime = Field(description='a time HH:MM in quotes, "00:00" to "23:59"', examples=['"22:00"'])
+    start: Clock = Field(description='a time HH:MM in quotes, "00:00" to "23:59"', examples=['"22:00"'])
     end: EndTime = Field(description='a time HH:MM in quotes, "00:00" to "24:00"', examples=['"04:00"'])
 
     @field_validator("days")
@@ -148,10 +152,15 @@ class ActivityChange(Part):
     clause: CoveredClause | None = Field(
         None, description="the clause that covers it, C1 to C5", examples=["C4"]
     )
+    recurrence: RecurrenceChange | None = Field(
+        None,
+        description="when it comes round by itself; what is left out keeps its default",
+        examples=['{rule: FREQ=MONTHLY;BYDAY=2SA, at: "22:30"}'],
+    )
 
     def applied_to(self, default: ActivityTerms) -> ActivityTerms:
         """The default with the keys of this change; work that is only logged has no minutes."""
-        merged = default.model_copy(update=self.model_dump(exclude_none=True))
+        merged = default.model_copy(update=self.model_dump(exclude_none=True, exclude={"recurrence"}))
         return merged.model_copy(update={"minutes": None}) if merged.charge is Charge.NONE else merged
 
 
@@ -206,6 +215,16 @@ class Contract(Part):
         default_factory=Growth,
         description="how far servers may grow without another agreement",
         examples=["{usd_per_month_cap: 250}"],
+    )
+    holidays: Holidays = Field(
+        default_factory=Holidays,
+        description="days on which nothing may stop M EMS: a country's holidays, and the customer's own",
+        examples=["{country: AE}"],
+    )
+    freezes: tuple[Freeze, ...] = Field(
+        (),
+        description="spans of days in which nothing may stop M EMS",
+        examples=["[{from: 2026-12-18, until: 2027-01-03, why: stocktaking}]"],
     )
 
     model_config = ConfigDict(
@@ -290,6 +309,23 @@ class Contract(Part):
             raise broken(*faults)
         return activities
 
+    @field_validator("activities")
+    @classmethod
+    def _recurrences_name_days(
+        cls, activities: dict[ActivityName, ActivityChange], info: ValidationInfo
+    ) -> dict[ActivityName, ActivityChange]:
+        if "term" not in info.data:
+            return activities  # the rules count from its first day
+        faults = [
+            each._replace(key=(name, "recurrence", *each.key))
+            for name, change in activities.items()
+            if change.recurrence
+            for each in faults_of(name, change.recurrence, info.data["term"].start)
+        ]
+        if faults:
+            raise broken(*faults)
+        return activities
+
     @property
     def zone(self) -> ZoneInfo:
         """The time zone of windows, calendar years and statements."""
@@ -301,6 +337,13 @@ class Contract(Part):
         default = DEFAULTS[name]
         change = self.activities.get(name)
         return change.applied_to(default) if change else default
+
+    def recurrence(self, activity: str) -> Recurrence | None:
+        """When the activity comes round by itself; None when it does not. KeyError for an unknown name."""
+        name = cast(ActivityName, activity)
+        DEFAULTS[name]
+        change = self.activities.get(name)
+        return recurrence_of(name, change.recurrence if change else None, self.term.start)
 
     def covers(self, at: datetime) -> bool:
         """Whether the aware time `at` lies in the term, first and last day included."""

@@ -1,15 +1,19 @@
 """What the parts of the contract's model have in common: strict, frozen, and faults that know their mend."""
 
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
+
+Clock = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
+"""A time HH:MM from 00:00 to 23:59."""
+Words = Annotated[str, Field(min_length=1, pattern=r"\S")]
 
 
 class Part(BaseModel):
     """Nothing is guessed, an unknown key is refused."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, serialize_by_alias=True)
 
 
 class Fault(NamedTuple):

@@ -3,11 +3,11 @@ how much the servers may come to cost.
 """
 
 from datetime import date
-from typing import Annotated, Literal, get_args
+from typing import Literal, get_args
 
 from pydantic import Field, field_validator
 
-from orchestrator.contracts.part import Fault, Part, broken
+from orchestrator.contracts.part import Fault, Part, Words, broken
 
 Rule = Literal[
     "ssh",
@@ -24,7 +24,6 @@ Rule = Literal[
     "mems",
 ]
 RULES: tuple[Rule, ...] = get_args(Rule)
-Words = Annotated[str, Field(min_length=1, pattern=r"\S")]
 
 
 class Backup(Part):
