@@ -1,7 +1,5 @@
 """`pulumi preview --stack CUSTOMER`, by hand; docs/growing.md says what has to be there first."""
 
-import sys
-
 from program import program
 
 import pulumi
@@ -11,5 +9,4 @@ from orchestrator.errors import AmcError
 try:
     program(pulumi.get_stack(), settings.read().inventories)
 except AmcError as error:
-    pulumi.log.error(str(error))
-    sys.exit(error.exit_code)
+    raise pulumi.RunError(str(error)) from None  # in its words, without a traceback

@@ -32,7 +32,7 @@ from orchestrator.errors import AmcError, InvalidInput, NeedsPerson, Problem, Us
 from orchestrator.fleet.read import read as read_fleet
 from orchestrator.settings import Settings
 from orchestrator.sizing import announced, catalogue, downtime, fingerprints, locks, planned, policies, wanted
-from orchestrator.sizing.stack import Stack
+from orchestrator.sizing.stack import Protected, Stack
 
 PLAN, CHANGE, APPLIED, BACK = "plan.json", "change.json", "applied.json", "back.json"
 HISTORY = "downtimes.jsonl"
@@ -86,7 +86,11 @@ def plan(settings: Settings, customer: str, folder: Path, specs: Mapping[str, st
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     stack = Stack(settings, customer)
     state = stack.state()
-    engines_plan = stack.preview(ordered, folder / PLAN)
+    try:
+        engines_plan = stack.preview(ordered, folder / PLAN)
+    except Protected as error:
+        _refuse([policies.kept(*each) for each in error.resources], folder / PLAN)
+        raise
     _refuse(policies.refusals(engines_plan, state, catalogue.read(), cap), folder / PLAN)
     found = planned.changes(engines_plan, state, catalogue.read())
     told = announced.servers(found, servers, written, settings.pulumi_dir / HISTORY)

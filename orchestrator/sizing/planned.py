@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.sizing.catalogue import Spec
-from orchestrator.sizing.policies import INSTANCE, LAB_SERVER, VOLUME, spec_of
+from orchestrator.sizing.policies import INSTANCE, LAB_SERVER, VOLUME, spec_of, type_of
 
 COMPONENT = "mems:index:MemsServer"
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"  # what the engine writes for what only the cloud will know
@@ -66,7 +66,7 @@ def sizes(
     """The size of each server, from (URN, properties) of its parts."""
     found, volumes = dict[str, Size](), dict[str, int]()
     for urn, said in resources:
-        name, kind = _server(urn), _type(urn)
+        name, kind = _server(urn), type_of(urn)
         if not name:
             continue
         if kind == VOLUME:
@@ -93,7 +93,7 @@ def beyond(approved: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     for urn, planned in now.get("resourcePlans", {}).items():
         goal = planned.get("goal") or {}
         steps = set(planned.get("steps") or ()) - HARMLESS
-        if not steps or not _is_real(urn, goal) or _type(urn) == RUNNING:
+        if not steps or not _is_real(urn, goal) or type_of(urn) == RUNNING:
             continue
         before = allowed.get(urn) or {}
         differences = goal.get("inputDiff") or {}
@@ -117,15 +117,11 @@ def touched(plan: Mapping[str, Any]) -> set[str]:
 
 def _is_real(urn: str, goal: Mapping[str, Any]) -> bool:
     """Not a component, a stack or a provider, which exist in the engine only."""
-    return goal.get("custom") is not False and not _type(urn).startswith("pulumi:")
+    return goal.get("custom") is not False and not type_of(urn).startswith("pulumi:")
 
 
 def _said(resource: Mapping[str, Any]) -> dict[str, Any]:
     return {**resource.get("inputs", {}), **resource.get("outputs", {})}
-
-
-def _type(urn: str) -> str:
-    return urn.split("::")[2].rpartition("$")[2]
 
 
 def _server(urn: str) -> str:

@@ -96,7 +96,7 @@ def _steps(plan: Mapping[str, Any], state: Mapping[str, Any]) -> list[_Step]:
         found.append(
             _Step(
                 urn=urn,
-                type=goal.get("type") or urn.split("::")[2].rpartition("$")[2],
+                type=goal.get("type") or type_of(urn),
                 steps=tuple(planned.get("steps") or ()),
                 protected=bool(goal.get("protect") or old.get("protect")),
                 after=planned.get("state") or {},
@@ -117,14 +117,23 @@ def _kept(step: _Step) -> Refusal | None:
     ending = [each for each in step.steps if each in ENDING]
     if not ending or not (step.protected or step.type in KEPT):
         return None
-    what = "replaced" if any("replace" in each for each in ending) else "deleted"
+    return kept(step.urn, "replaced" if any("replace" in each for each in ending) else "deleted")
+
+
+def kept(urn: str, what: str) -> Refusal:
+    """A resource that would be `replaced` or `deleted`, and must not be."""
     return Refusal(
-        step.urn,
+        urn,
         "kept",
-        f"{KEPT.get(step.type, 'a protected resource')} would be {what}",
+        f"{KEPT.get(type_of(urn), 'a protected resource')} would be {what}",
         "undo what does it (image, zone, network, a server taken out of the inventory); if it is meant, a "
         "person moves the data first and lifts the protection by hand: docs/growing.md",
     )
+
+
+def type_of(urn: str) -> str:
+    """The type that a URN names, without those it is a part of."""
+    return urn.split("::")[2].rpartition("$")[2]
 
 
 def _in_catalogue(step: _Step, catalogue: Mapping[str, Spec]) -> Refusal | None:

@@ -6,6 +6,7 @@ AMC_HOME, so that nothing is written into the checkout.
 
 import importlib
 import json
+import logging
 import os
 import re
 import sys
@@ -31,11 +32,25 @@ from orchestrator.settings import PULUMI_VERSION, Settings
 from orchestrator.sizing import engine, locks
 from orchestrator.sizing.place import environment
 
+_PROTECTED = re.compile(r'unable to (replace|delete) resource "([^"]+)"')
+_DELETED = re.compile(r'resource "([^"]+)" cannot be deleted')
 LOGS_DAYS = 14
 # What takes a lock, and so has to be known when it dies.
 _LOCKING = {"up", "refresh"}
 T = TypeVar("T")
+# When the engine ends in the middle, gRPC would tell of it with tracebacks; the engine's words are enough.
+logging.getLogger("grpc").setLevel(logging.CRITICAL)
 _OF_THE_PROGRAM = ("program", "mems_server", "on_aws", "on_lab", "first_boot", "emslab")
+
+
+class Protected(AmcError):
+    """The engine itself refuses: `resources` are (URN, replaced or deleted)."""
+
+    exit_code = 3
+
+    def __init__(self, resources: list[tuple[str, str]]) -> None:
+        super().__init__(f"the engine keeps what is protected: {', '.join(urn for urn, _ in resources)}")
+        self.resources = resources
 
 
 class _Command(PulumiCommand):
@@ -169,6 +184,9 @@ def _words(text: str) -> AmcError:
     if "currently locked by" in text:
         who = next((line for line in lines if "created by" in line), "somebody")
         return Waiting(f"the stack is held: {who.partition('created by ')[2] or who}", "wait for it")
+    kept = {(urn, f"{verb}d") for verb, urn in _PROTECTED.findall(text)}
+    if kept := kept | {(urn, "deleted") for urn in _DELETED.findall(text)}:
+        return Protected(sorted(kept))
     if "violates plan" in text:
         return Waiting("what is there has moved since it was planned", "plan again")
     if missing := re.search(r"no resource plugin '?pulumi-resource-([a-z]+)'?.* at version v([0-9.]+)", text):

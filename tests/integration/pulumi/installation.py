@@ -1,4 +1,4 @@
-"""An installation of these tests: its own AMC_HOME, an inventory on AWS, the real engine, the stand-in on PATH."""
+"""An installation of these tests: its own AMC_HOME, an inventory on AWS, the real engine, the stand-in."""
 
 import json
 import os
@@ -11,6 +11,10 @@ from typing import Any
 
 import boto3
 
+from orchestrator import settings
+from orchestrator.sizing import change
+from orchestrator.sizing.change import Change, Result
+
 REPOSITORY = Path(__file__).parents[3]
 STANDIN = Path(__file__).parent / "standin"
 REGION = "eu-central-1"
@@ -18,8 +22,9 @@ AMI = "ami-03cf127a"  # one that moto knows
 DEADLINE_S = 120
 CONTRACT = """\
 amc_contract:
-  {customer: erpco, customer_name: ERP Co, number: T-7, version: 1, mode: comprehensive, time_zone: Europe/Berlin,
-   term: {start: 2026-01-01}, maintenance_windows: [{days: [sunday], start: "01:00", end: "05:00"}]}
+  {customer: erpco, customer_name: ERP Co, number: T-7, version: 1, mode: comprehensive,
+   time_zone: Europe/Berlin, term: {start: 2026-01-01},
+   maintenance_windows: [{days: [sunday], start: "01:00", end: "05:00"}]}
 """
 HOSTS = "all: {children: {mems: {hosts: {erpco-erp1: }}}}\n"
 SERVER = """\
@@ -63,10 +68,10 @@ class Installation:
         return self.folder / "calls"
 
     @property
-    def environment(self) -> dict[str, str]:
+    def variables(self) -> dict[str, str]:
+        """What makes this process, and what it starts, work on this installation."""
         mine = Path(sys.executable).parent
         return {
-            **{key: value for key, value in os.environ.items() if not key.startswith(("AMC_", "AWS_", "PULUMI_"))},
             "PATH": os.pathsep.join([str(mine), str(STANDIN), os.environ["PATH"]]),
             "AMC_HOME": str(self.folder / "home"),
             "AMC_REPOSITORY": str(self.repository),
@@ -94,29 +99,27 @@ class Installation:
         text, count = re.subn(rf"^{key}:.*$", line, file.read_text(), flags=re.MULTILINE)
         file.write_text(text if count else f"{text}{line}\n")
 
-    def change(self, what: str, name: str, *words: str, **more: str) -> "subprocess.CompletedProcess[str]":
-        """`python -m orchestrator.sizing.change` on the folder of that name."""
-        customer = ["--customer", "erpco"] if what == "plan" else []
-        return subprocess.run(
-            self.command(what, name, *customer, *words),
-            env={**self.environment, **more},
+    def plan(self, name: str, spec: str = "") -> Change:
+        """Plan what the inventory wants, or another specification, in the folder of that name."""
+        specs = {"erpco-erp1": spec} if spec else {}
+        return change.plan(settings.read(), "erpco", self.folder / name, specs)
+
+    def apply(self, name: str) -> Result:
+        return change.apply(settings.read(), self.folder / name)
+
+    def back(self, name: str) -> Result:
+        return change.back(settings.read(), self.folder / name)
+
+    def started(self, what: str, name: str, **more: str) -> "subprocess.Popen[str]":
+        """The same as a process of its own, which can be killed."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "orchestrator.sizing.change", what, "--folder", str(self.folder / name)],
+            env={**os.environ, **more},
             cwd=self.folder,
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
-            timeout=DEADLINE_S,
-            check=False,
         )
-
-    def command(self, what: str, name: str, *words: str) -> list[str]:
-        folder = str(self.folder / name)
-        return [sys.executable, "-m", "orchestrator.sizing.change", what, "--folder", folder, *words]
-
-    def done(self, what: str, name: str, *words: str, **more: str) -> dict[str, Any]:
-        """The same, which has to end well: what it printed."""
-        ended = self.change(what, name, *words, **more)
-        assert ended.returncode == 0, ended.stderr
-        answer: dict[str, Any] = json.loads(ended.stdout)
-        return answer
 
     def calls(self) -> list[str]:
         """The names of the calls to AWS that change something, since the last time."""
@@ -146,7 +149,11 @@ class Installation:
         ]
         assert len(found) == 1
         (address,) = ec2.describe_addresses()["Addresses"]
-        data = [each for each in ec2.describe_volumes()["Volumes"] if each["Attachments"][0]["Device"] == "/dev/sdf"]
+        data = [
+            each
+            for each in ec2.describe_volumes()["Volumes"]
+            if each["Attachments"][0]["Device"] == "/dev/sdf"
+        ]
         return {
             "id": found[0]["InstanceId"],
             "type": found[0]["InstanceType"],

@@ -164,7 +164,9 @@ class SecurityGroup(Kind):
     replace = frozenset({"name", "description", "vpcId"})
     in_place = frozenset({"ingress", "egress", "tags"})
     computed = frozenset({"arn"})
-    nested: ClassVar = dict.fromkeys(("ingress", "egress"), frozenset({"protocol", "fromPort", "toPort", "cidrBlocks"}))
+    nested: ClassVar = dict.fromkeys(
+        ("ingress", "egress"), frozenset({"protocol", "fromPort", "toPort", "cidrBlocks"})
+    )
     named = True
 
     def create(self, clouds: Clouds, inputs: dict[str, Any]) -> str:
