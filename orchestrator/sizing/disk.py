@@ -6,7 +6,7 @@ from math import ceil
 from typing import NamedTuple
 
 from orchestrator.sizing import words
-from orchestrator.sizing.load import DAY, HOUR, Hourly, between, by_day
+from orchestrator.sizing.load import DAY, HOUR, Hourly, between, days_of
 from orchestrator.sizing.margins import Margins, Moment
 from orchestrator.sizing.trend import Trend, theil_sen
 
@@ -56,10 +56,11 @@ def disk_need(hourly: Hourly, declared_gib: int | None, moment: Moment) -> Disk 
     now, margins = moment.now, moment.margins
     used, size = hourly.disk_used[-1].value / words.GIB, hourly.disk_size[-1].value / words.GIB
     fill = _Fill(used, size, declared_gib)
-    daily = [
-        (day.toordinal() - now.toordinal(), max(values) / words.GIB)
-        for day, values in by_day(between(hourly.disk_used, now - margins.disk_window, now))
-    ]
+    highest = (
+        max(points, key=lambda point: point.value)
+        for _, points in days_of(between(hourly.disk_used, now - margins.disk_window, now))
+    )
+    daily = [((point.at - now) / DAY, point.value / words.GIB) for point in highest]
     if len(daily) < margins.least / DAY or now - hourly.disk_used[0].at < margins.least - HOUR:
         days = words.many(len(daily), "day")
         return Disk(used, size, None, None, None, None, None, f"{fill}; {days} give no date yet")

@@ -65,10 +65,15 @@ def between(series: Series, start: datetime, end: datetime) -> Series:
     return tuple(point for point in series if start < point.at <= end)
 
 
-def by_day(series: Series) -> Iterator[tuple[date, list[float]]]:
-    """The values of each day (UTC) that has any, oldest first; midnight's value ends the day before."""
+def days_of(series: Series) -> Iterator[tuple[date, Series]]:
+    """The points of each day (UTC) that has any, oldest first; midnight's value ends the day before."""
     for day, points in groupby(series, key=lambda point: day_of(point.at)):
-        yield day, [point.value for point in points]
+        yield day, tuple(points)
+
+
+def by_day(series: Series) -> Iterator[tuple[date, list[float]]]:
+    """The values of each day (UTC) that has any, oldest first."""
+    return ((day, values(points)) for day, points in days_of(series))
 
 
 def day_of(at: datetime) -> date:
