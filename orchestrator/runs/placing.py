@@ -18,7 +18,7 @@ from orchestrator.contracts.coverage import Excluded, decide
 from orchestrator.contracts.model import Contract
 from orchestrator.database.engine import reading
 from orchestrator.errors import AmcError, HoursInsufficient, InvalidInput, NotCovered, Problem, UsageError
-from orchestrator.fleet.read import HOSTS, NOT_A_CUSTOMER, provider_folder
+from orchestrator.fleet.read import HOSTS, NOT_A_CUSTOMER, provider_folder, read
 from orchestrator.ledger import store as ledger
 from orchestrator.runs import options, playbooks, store
 from orchestrator.runs.order import Order, run_id
@@ -27,7 +27,11 @@ from orchestrator.runs.store import Run
 from orchestrator.settings import Settings
 
 PLANNED = frozenset({"resize"})  # what it would do is shown first, and somebody approves it
-WITH_A_BACKUP_SERVER = frozenset({"backup", "drill", "recover", "resize"})
+# What of the provider's servers an activity needs: the group, in inventories/provider.
+NEEDS = {
+    **dict.fromkeys(("backup", "drill", "recover", "resize"), "backup_server"),
+    "monitor": "monitoring_server",
+}
 SUFFIX_LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # none that is mistaken for another
 Enqueue = Callable[[Connection, str, str], None]
 
@@ -95,10 +99,20 @@ def _require(settings: Settings, order: Order) -> None:
     if not playbook.is_file():
         known = ", ".join(playbooks.known(settings.repository)) or "none"
         raise UsageError(f"{order.activity} has no playbook: there is no {playbook}", f"there are: {known}")
-    if order.activity in WITH_A_BACKUP_SERVER and provider_folder(settings.inventories) is None:
-        words = f"{order.activity} needs a backup server, and there is no such file"
-        mend = "declare one in the group backup_server"
-        raise InvalidInput([Problem(settings.inventories / NOT_A_CUSTOMER / HOSTS, 0, words, mend)])
+    if group := NEEDS.get(order.activity):
+        _require_provider(settings, order.activity, group)
+
+
+def _require_provider(settings: Settings, activity: str, group: str) -> None:
+    hosts = settings.inventories / NOT_A_CUSTOMER / HOSTS
+    if provider_folder(settings.inventories) is None:
+        missing = "there is no such file"
+    elif not any(group in server.groups for server in read(settings.inventories, NOT_A_CUSTOMER).servers):
+        missing = "there is none"
+    else:
+        return
+    words = f"{activity} needs a {group.replace('_', ' ')}, and {missing}"
+    raise InvalidInput([Problem(hosts, 0, words, f"declare one in the group {group}")])
 
 
 def _require_what_was_set_aside(connection: Connection, order: Order) -> None:

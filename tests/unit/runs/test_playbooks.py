@@ -20,6 +20,7 @@ REPOSITORY = Path(__file__).parents[3]
             "erp1,erp2,backup_server,localhost,drill",
         ),
         ("- hosts: [backup_server, mems]\n", "erp1,erp2,backup_server"),
+        ("- hosts: monitoring_server\n- hosts: mems\n", "erp1,erp2,monitoring_server"),
         ("- hosts: mems:drill\n- import_playbook: x.yml\n", "erp1,erp2,drill"),
         ("- hosts: all\n- hosts: others\n", "erp1,erp2"),
         ("", "erp1,erp2"),
