@@ -329,6 +329,8 @@ class Lab:
     def _bring_all_up(self, remembered: Records, names: Sequence[str]) -> None:
         view = views.ensure(self.names, self.home, self._group(), self._progress)
         guests = [self._guest(remembered, name) for name in names]
+        if view is None and any(guest.size.memory_mib for guest in guests):
+            self._progress("no lxcfs: servers have their size, but `free` in them tells this machine's")
         self._in_parallel(lambda guest: self._bring_up(remembered, guest, view), guests)
 
     def _bring_up(self, remembered: Records, guest: Guest, view: Path | None) -> None:
