@@ -35,7 +35,9 @@ def _server(
     costs = [
         known[size.spec].usd_per_month if size and size.spec else None for size in (before, change.after)
     ]
-    stops = bool(server and server.stops and change.action == "update" and _is_resized(server, before))
+    stops = bool(
+        server and server.stops and change.action == "update" and _is_resized(server, before, change.after)
+    )
     provider = server.provider if server else "lab"
     return {
         "name": change.name,
@@ -53,9 +55,11 @@ def _server(
     }
 
 
-def _is_resized(server: Wanted, before: Size | None) -> bool:
-    """EC2 grows a disk while the instance runs; the lab's stop is for whatever changes."""
-    return server.provider == "lab" or before is None or before.spec != server.spec.name
+def _is_resized(server: Wanted, before: Size | None, after: Size | None) -> bool:
+    """EC2 grows a disk while the instance runs; the lab's stop is for whatever grows."""
+    if server.provider == "lab":
+        return before != after
+    return before is None or before.spec != server.spec.name
 
 
 def _adopted(change: ServerChange, written: Wanted | None) -> Size | None:

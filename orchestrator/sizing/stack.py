@@ -34,6 +34,7 @@ from orchestrator.sizing.place import environment
 
 _PROTECTED = re.compile(r'unable to (replace|delete) resource "([^"]+)"')
 _DELETED = re.compile(r'resource "([^"]+)" cannot be deleted')
+_IMPOSSIBLE = re.compile(r"resource '([^']+)'.* has a problem: (.+)(?:\n +mend: (.+))?")
 LOGS_DAYS = 14
 # What takes a lock, and so has to be known when it dies.
 _LOCKING = {"up", "refresh"}
@@ -51,6 +52,12 @@ class Protected(AmcError):
     def __init__(self, resources: list[tuple[str, str]]) -> None:
         super().__init__(f"the engine keeps what is protected: {', '.join(urn for urn, _ in resources)}")
         self.resources = resources
+
+
+class Impossible(AmcError):
+    """The provider refuses what is wanted, before anything is changed."""
+
+    exit_code = 3
 
 
 class _Command(PulumiCommand):
@@ -78,6 +85,9 @@ class _Command(PulumiCommand):
         all_variables = {**os.environ, **additional_env, "PULUMI_AUTOMATION_API": "true", "PATH": self._path}
         notes = self._notes if args[0] in _LOCKING else None
         code, out, err = engine.run([self.command, "--non-interactive", *args], cwd, all_variables, notes)
+        if code < 0:
+            words = f"the engine was killed (signal {-code}) while it did `{args[0]}`"
+            raise AmcError(words, "call it again: it goes on from there")
         result = CommandResult(stdout=out.strip(), stderr=err.strip(), code=code)
         if code:
             raise create_command_error(result)
@@ -195,6 +205,10 @@ def _words(text: str) -> AmcError:
             f"the engine's plugin for {name} {version} is not here",
             f"pulumi plugin install resource {name} {version}",
         )
+    if problems := _IMPOSSIBLE.findall(text):
+        told = dict.fromkeys(f"{name}: {words.strip()}" for name, words, _ in problems)
+        mends = dict.fromkeys(mend for _, _, mend in problems if mend)
+        return Impossible("; ".join(told), "; ".join(mends))
     told = [line for line in lines if line.startswith("error:")] or [line for line in lines if line][-5:]
     short = " / ".join(dict.fromkeys(line.removeprefix("error: ") for line in told))
     return AmcError(
