@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from orchestrator.cli import contract, hours, init, lab, run, size, statement, worker
+from orchestrator.cli import contract, hours, init, lab, run, schedule, size, statement, worker
 from orchestrator.errors import AmcError
 
 app = typer.Typer(
@@ -16,6 +16,7 @@ app = typer.Typer(
 app.add_typer(contract.app, name="contract")
 app.add_typer(lab.app, name="lab")
 app.add_typer(run.app, name="run")
+app.add_typer(schedule.app, name="schedule")
 app.command("worker")(worker.work)
 app.command()(statement.statement)
 app.add_typer(hours.app, name="hours")

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from itertools import pairwise
+from typing import NamedTuple
 
 from pydantic import Field, field_validator
 
@@ -42,14 +43,23 @@ class Recurrence:
         return (day for day in rule.days(self.rule, self.start) if day not in self.exceptions)
 
 
+class Default(NamedTuple):
+    """What holds when the contract says nothing; `lasts_minutes`: None when the activity's minutes say so."""
+
+    rule: str
+    at: str
+    lasts_minutes: int | None = None
+
+
 # A patch is due on the 8th and runs in the first window from then on: after Debian's and M EMS's own
 # releases, which come early in a month, and the same for every customer, whatever the windows.
-DEFAULT_RULES: dict[ActivityName, tuple[str, str]] = {
-    "check": ("FREQ=DAILY", "06:30"),
-    "backup": ("FREQ=DAILY", "01:30"),
-    "drill": ("FREQ=WEEKLY;BYDAY=WE", "10:00"),
-    "patch": ("FREQ=MONTHLY;BYMONTHDAY=8", "00:00"),
+DEFAULT_RECURRENCES: dict[ActivityName, Default] = {
+    "check": Default("FREQ=DAILY", "06:30", 15),
+    "backup": Default("FREQ=DAILY", "01:30", 60),
+    "drill": Default("FREQ=WEEKLY;BYDAY=WE", "10:00", 60),
+    "patch": Default("FREQ=MONTHLY;BYMONTHDAY=8", "00:00"),
 }
+_BY_HAND = Default(NEVER, "00:00")
 
 
 class RecurrenceChange(Part):
@@ -100,12 +110,17 @@ class RecurrenceChange(Part):
 
     def applied_to(self, activity: ActivityName, term_start: date) -> Recurrence | None:
         """The whole recurrence; None when the activity never comes round by itself."""
-        rule, at = DEFAULT_RULES.get(activity, (NEVER, "00:00"))
-        rule = self.rule or rule
+        default = DEFAULT_RECURRENCES.get(activity, _BY_HAND)
+        rule = self.rule or default.rule
         if rule == NEVER:
             return None
-        start = self.from_ or term_start
-        return Recurrence(rule, self.at or at, start, frozenset(self.exceptions), self.lasts_minutes)
+        return Recurrence(
+            rule=rule,
+            at=self.at or default.at,
+            start=self.from_ or term_start,
+            exceptions=frozenset(self.exceptions),
+            lasts_minutes=self.lasts_minutes or default.lasts_minutes,
+        )
 
 
 def recurrence_of(

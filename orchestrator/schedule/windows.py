@@ -5,13 +5,13 @@ on the night the clocks go back, an hour that is shown twice is open twice; when
 is never shown does not happen.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from orchestrator.contracts.model import DAYS, Window
 
-_DAY = timedelta(days=1)
+_DAY, _WEEK = timedelta(days=1), timedelta(days=7)
 # A weekly window that a change of the clocks swallows comes back a week later.
 _HORIZON_DAYS = 15
 
@@ -38,6 +38,35 @@ def next_opening(windows: Sequence[Window], zone: ZoneInfo, at: datetime) -> dat
     return None
 
 
+def stretches(
+    windows: Sequence[Window], zone: ZoneInfo, start: datetime, until: datetime
+) -> Iterator[tuple[datetime, datetime, bool]]:
+    """(from, to, open?) in UTC, end to end from the aware `start` to the first midnight after `until`.
+
+    None crosses midnight, so each lies on one local day; neighbours may be of the same kind.
+    """
+    begin = _aware(start).astimezone(UTC)
+    last = _aware(until).astimezone(zone).date()
+    day = begin.astimezone(zone).date()
+    while day <= last:
+        following = _moment(day + _DAY, "00:00", zone)
+        for end in sorted({*_moments(windows, zone, day), following}):
+            if begin < end <= following:
+                yield begin, end, is_open(windows, zone, begin)
+                begin = end
+        day += _DAY
+
+
+def longest(windows: Sequence[Window]) -> timedelta | None:
+    """The longest time that windows are open without a break in an ordinary week; None: they never close."""
+    monday, utc = datetime(2024, 1, 1, tzinfo=UTC), ZoneInfo("UTC")
+    found = running = timedelta()
+    for begin, end, open_ in stretches(windows, utc, monday, monday + 3 * _WEEK - _DAY):
+        running = running + (end - begin) if open_ else timedelta()
+        found = max(found, running)
+    return None if found > _WEEK else found
+
+
 def _shows(window: Window, clock: str, today: str, yesterday: str) -> bool:
     if window.start < window.end:
         return today in window.days and window.start <= clock < window.end
@@ -47,11 +76,12 @@ def _shows(window: Window, clock: str, today: str, yesterday: str) -> bool:
 
 
 def _moments(windows: Sequence[Window], zone: ZoneInfo, day: date) -> set[datetime]:
-    """When a window may open on a local day, in UTC: midnight and its starts; any minute if clocks change."""
+    """When a window may open or close on a local day, in UTC: midnight too; any minute if clocks change."""
     midnight, next_midnight = _moment(day, "00:00", zone), _moment(day + _DAY, "00:00", zone)
     length = next_midnight - midnight
     if length == _DAY:
-        return {midnight, *(_moment(day, window.start, zone) for window in windows)}
+        clocks = {clock for window in windows for clock in (window.start, window.end)} - {"24:00"}
+        return {midnight, *(_moment(day, clock, zone) for clock in clocks)}
     return {midnight + timedelta(minutes=minute) for minute in range(length // timedelta(minutes=1))}
 
 
