@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pulumi.provider.experimental.property_value import Computed, PropertyValue
+from pulumi.runtime.rpc import UNKNOWN as UNKNOWN_TEXT
 
 from lab import Size
 
@@ -83,9 +84,12 @@ def plain(values: Mapping[str, PropertyValue]) -> dict[str, Any]:
 
 
 def wrapped(values: Mapping[str, Any]) -> dict[str, PropertyValue]:
-    """Python's values as the engine's, whose only numbers are floats; None is left out."""
+    """Python's values as the engine's, whose only numbers are floats; None is left out.
+
+    The SDK reads an unknown value as Computed, and can't write that: it is sent as the engine's own text.
+    """
     return {
-        key: PropertyValue(Computed() if value is UNKNOWN else float(value) if type(value) is int else value)
+        key: PropertyValue(UNKNOWN_TEXT if value is UNKNOWN else float(value) if type(value) is int else value)
         for key, value in values.items()
         if value is not None
     }
