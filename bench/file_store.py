@@ -15,7 +15,7 @@ from pathlib import Path
 from lab import Lab
 from orchestrator import settings
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests/servers/backup"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests/servers/protection"))
 
 from backed_up import MEMS, Pair
 

@@ -20,11 +20,10 @@ from pathlib import Path
 from lab import Lab
 from orchestrator import settings
 
-for folder in ("backup", "recover"):
-    sys.path.insert(0, str(Path(__file__).parents[1] / "tests/servers" / folder))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests/servers/protection"))
 
-from backed_up import BACKUP, CATALOGUE, MEMS  # noqa: E402
-from recovering import Recovered  # noqa: E402
+from backed_up import BACKUP, CATALOGUE, MEMS
+from recovering import Recovered
 
 ROW_BYTES = 2000
 FILL = """

@@ -16,7 +16,7 @@ from pathlib import Path
 from lab import Lab
 from orchestrator import settings
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "tests/servers/backup"))
+sys.path.insert(0, str(Path(__file__).parents[2] / "tests/servers/protection"))
 
 from backed_up import Pair
 from corruptions import CORRUPTIONS, found

@@ -19,10 +19,9 @@ from pathlib import Path
 from lab import Lab
 from orchestrator import settings
 
-for folder in ("backup", "recover"):
-    sys.path.insert(0, str(Path(__file__).parents[2] / "tests/servers" / folder))
+sys.path.insert(0, str(Path(__file__).parents[2] / "tests/servers/protection"))
 
-from recovering import Recovered, moment  # noqa: E402
+from recovering import Recovered, moment
 
 LIMIT_SECONDS = 1.0
 

@@ -73,8 +73,10 @@ class Recovered(Pair):
         found: dict[str, Any] = json.loads((self.folder / run / MEMS / "recover.json").read_text())
         return found
 
-    def kill_half_way(self, run: str, what: str, seconds: int = 240, **variables: str) -> None:
-        """Begin a recovery; kill -9 all of the controller once `what` (a command there) succeeds."""
+    def kill_half_way(
+        self, run: str, what: str, where: str = MEMS, seconds: int = 240, **variables: str
+    ) -> None:
+        """Begin a recovery; kill -9 all of the controller once `what`, root's command, succeeds there."""
         environment = {
             **os.environ,
             "ANSIBLE_SSH_COMMON_ARGS": f"-F {self.lab.ssh_config}",
@@ -94,12 +96,31 @@ class Recovered(Pair):
         # The server itself looks: it may last for less than a login takes.
         wait = f"sudo timeout {seconds} sh -c 'until {what}; do sleep 0.02; done'"
         try:
-            done = self.run(MEMS, wait, seconds + 30)
+            done = self.run(where, wait, seconds + 30)
             assert begun.poll() is None, "the recovery ended before it could be killed"
             assert done.returncode == 0, f"waited {seconds} s for {what}"
         finally:
             end(begun.pid)
             begun.wait()
+
+    def freeze_the_copy(self, run: str) -> str:
+        """Have the backup server stop (SIGSTOP) the run's copying unit as soon as it copies; a command that
+        succeeds there once it has."""
+        copies = "until pgrep -u barman -f '^/usr/bin/rsync.*amc-recover' >/dev/null; do sleep 0.01; done"
+        stop = f"systemctl kill -s STOP amc-{run}-recover-send; touch /run/amc-frozen-{run}"
+        unit = "systemd-run -q --collect --unit=freezer timeout 240 sh -c"
+        self.root(BACKUP, f'{unit} "{copies}; {stop}"')
+        return f"test -e /run/amc-frozen-{run}"
+
+    def restart(self) -> None:
+        """The M EMS server restarts; it lets us in again."""
+        self.lab.stop(MEMS)
+        self.lab.start(MEMS)
+
+    def figures(self) -> dict[str, Any]:
+        """M EMS's own."""
+        said: dict[str, Any] = json.loads(self.root(MEMS, "/usr/local/lib/mems/figures"))
+        return said
 
     def ansible_playbook(self) -> list[str]:
         """The command without the playbook."""

@@ -1,6 +1,7 @@
 """A drill on real servers finds figures that differ; a patch asks for the proof of a good one.
 
-The good drill, from nothing, is Molecule's. The tests here share one pair and build on each other in order.
+The tests build on each other in order. A good drill of a random moment is Molecule's, one of the newest
+state is in the end-to-end tests.
 """
 
 import json
@@ -17,6 +18,7 @@ from backed_up import BACKUP, MEMS, STATE, Pair
 LEFT = "drill-killed-0001"
 MARKS, PROVEN = f"{STATE}/marks.jsonl", f"{STATE}/proven.json"
 OLDER_OF_TWO = next(seed for seed in range(99) if random.Random(seed).sample(range(2), 2)[0] == 1)
+OTHER_FIGURES = '.figures.counts.parties += 1 | .figures.sums.sales = "1.00"'
 UNTOUCHED = f"{MEMS} is not patched, and nothing on it was touched"
 
 
@@ -55,8 +57,8 @@ def test_a_patch_is_refused_while_nothing_is_proven(pair: Pair) -> None:
 
 
 def test_figures_that_differ_are_found(pair: Pair, request: pytest.FixtureRequest) -> None:
-    """Of an earlier moment one party more was recorded than there was: the run fails and names it, nothing is
-    proven. That moment is met exactly, or what changed since would show. A killed drill's server goes too."""
+    """Of an earlier moment other figures were recorded than its rows have: the run fails and names them, and
+    nothing is proven. It is met exactly, or what changed since would show. A killed drill leaves nothing."""
     pair.timers("stop")
     request.addfinalizer(lambda: pair.timers("start"))
     pair.lab.up([LEFT])
@@ -64,7 +66,7 @@ def test_figures_that_differ_are_found(pair: Pair, request: pytest.FixtureReques
     pair.root(
         BACKUP,
         f"cp -p {MARKS} {MARKS}.kept\n"
-        f"tail -n 1 {MARKS}.kept | jq -c '.figures.counts.parties += 1' >{MARKS}\n"
+        f"tail -n 1 {MARKS}.kept | jq -c '{OTHER_FIGURES}' >{MARKS}\n"
         f"runuser -u barman -- sh -c 'mkdir -p -m 700 {STATE}/drills; echo {{}} >{STATE}/drills/{LEFT}.json'",
     )
     pair.root(MEMS, "runuser -u postgres -- psql -q mems -c \"UPDATE party_party SET code = code || 'x'\"")
@@ -78,7 +80,7 @@ def test_figures_that_differ_are_found(pair: Pair, request: pytest.FixtureReques
     pair.root(BACKUP, f"cat {MARKS}.kept >{MARKS}; rm {MARKS}.kept")
     assert done.returncode == 2
     assert "its backups are not proven" in done.stdout
-    assert [each["what"] for each in report["differences"]] == ["counts.parties"]
+    assert [each["what"] for each in report["differences"]] == ["counts.parties", "sums.sales"]
     assert (report["ok"], report["figures_equal"], report["check"]["ok"]) == (False, False, True)
     assert pair.run(BACKUP, f"sudo test -e {PROVEN}").returncode == 1
     assert [each.name for each in pair.lab.status()] == [BACKUP, MEMS]
@@ -94,7 +96,7 @@ def proven(pair: Pair, days_ago: int) -> None:
 
 
 def test_a_patch_may_go_with_a_young_proof(pair: Pair) -> None:
-    """The same patch as in the first test."""
+    """The same patch as in the first test, as after a good drill."""
     proven(pair, 0)
     done = patch(pair)
     assert done.returncode == 0, done.stdout
