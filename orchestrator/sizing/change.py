@@ -206,18 +206,19 @@ def _can_go_back(server: Mapping[str, Any]) -> bool:
 
 
 def _refuse_moved(settings: Settings, folder: Path, change: Change, state: Mapping[str, Any] | None) -> None:
-    """`state` None: it has moved by our own doing."""
+    """`state` None: it was begun, so the state has moved by our own doing, and what is left is looked at."""
     moved = []
-    if fingerprints.commit(settings.repository) != change.commit:
-        moved.append("the checkout")
-    if fingerprints.of_folder(settings.inventories / change.customer) != change.inventory_sha256:
-        moved.append(f"the inventory of {change.customer}")
     if not (folder / PLAN).exists() or fingerprints.of_file(folder / PLAN) != change.plan_sha256:
         moved.append("the plan itself")
-    if state is not None and fingerprints.of_state(state) != change.state_sha256:
-        moved.append("the state of the servers")
+    if state is not None:
+        if fingerprints.commit(settings.repository) != change.commit:
+            moved.append("the checkout")
+        if fingerprints.of_folder(settings.inventories / change.customer) != change.inventory_sha256:
+            moved.append(f"the inventory of {change.customer}")
+        if fingerprints.of_state(state) != change.state_sha256:
+            moved.append("the state of the servers")
     if moved:
-        raise Waiting(f"since it was planned, {' and '.join(moved)} has moved", "plan again")
+        raise Waiting(f"{' and '.join(moved)} moved since it was planned", "plan again")
 
 
 def _refuse(refusals: list[policies.Refusal], file: Path) -> None:

@@ -206,9 +206,9 @@ def _words(text: str) -> AmcError:
             f"pulumi plugin install resource {name} {version}",
         )
     if problems := _IMPOSSIBLE.findall(text):
-        told = dict.fromkeys(f"{name}: {words.strip()}" for name, words, _ in problems)
+        words = dict.fromkeys(f"{name}: {fault.strip()}" for name, fault, _ in problems)
         mends = dict.fromkeys(mend for _, _, mend in problems if mend)
-        return Impossible("; ".join(told), "; ".join(mends))
+        return Impossible("; ".join(words), "; ".join(mends))
     told = [line for line in lines if line.startswith("error:")] or [line for line in lines if line][-5:]
     short = " / ".join(dict.fromkeys(line.removeprefix("error: ") for line in told))
     return AmcError(
