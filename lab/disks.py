@@ -49,7 +49,9 @@ class Disk:
 
     def exists(self) -> bool:
         """Whether the server has a disk of its own."""
-        return self.image.exists()
+        with contextlib.suppress(PermissionError):  # the folder is root's, who asks is not
+            return self.image.exists()
+        return False
 
     def gib(self) -> int | None:
         """Its size as the server has it; None: it has none of its own."""

@@ -115,7 +115,7 @@ class Lab:
                 guest.halt()
                 remembered = self._prepare([name], None, NO_SIZES)
                 self._bring_all_up(remembered, [name])
-            elif guest.state() not in ("stopped", "absent"):
+            elif guest.state() in ("running", "starting"):
                 self._resize_live(remembered, guest, wanted)
             return self._server(remembered, name)
 
@@ -322,7 +322,8 @@ class Lab:
             replace(guest, size=wanted).apply_size()
         except LabError:
             self._note_size(remembered, guest.name, guest.size)
-            limits.apply(guest.group.child("guest"), guest.size, guest.number)
+            with contextlib.suppress(LabError):  # the first failure is the one to tell
+                limits.apply(guest.group.child("guest"), guest.size, guest.number)
             raise
         self._progress(f"{guest.name}: {wanted}")
 
