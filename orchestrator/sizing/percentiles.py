@@ -27,7 +27,8 @@ def equal(series: Series) -> list[Sample]:
 
 def percentile(samples: Sequence[Sample], share: float) -> float:
     """The least value that no more than 1 - `share` of the weight lies above; 0 without samples."""
-    return _walk(sorted(samples, reverse=True), share, None)[0]
+    room = (1 - share) * sum(sample.weight for sample in samples)
+    return _walk(sorted(samples, reverse=True), room, None)[0]
 
 
 def recurring_percentile(samples: Sequence[Sample], share: float) -> float:
@@ -36,18 +37,26 @@ def recurring_percentile(samples: Sequence[Sample], share: float) -> float:
     0 when there is only one day.
     """
     ordered = sorted(samples, reverse=True)
-    whole, top = _walk(ordered, share, None)
-    return min([whole, *(_walk(ordered, share, day)[0] for day in top)])
+    weights: dict[date, float] = {}
+    for sample in samples:
+        weights[sample.day] = weights.get(sample.day, 0.0) + sample.weight
+    total = sum(weights.values())
+    whole, top = _walk(ordered, (1 - share) * total, None)
+    # A day that is not among the top ones would only raise the percentile by being left out.
+    without = (_walk(ordered, (1 - share) * (total - weights[day]), day)[0] for day in top)
+    return min([whole, *without])
 
 
-def _walk(ordered: Sequence[Sample], share: float, without: date | None) -> tuple[float, set[date]]:
-    """The percentile of samples (highest first) without a day, and the days met on the way to it."""
-    kept = [sample for sample in ordered if sample.day != without]
-    room = (1 - share) * sum(sample.weight for sample in kept)
+def _walk(ordered: Sequence[Sample], room: float, left_out: date | None) -> tuple[float, set[date]]:
+    """The value, from the highest on, at which `room` of weight is used up; and the days met until there."""
     days: set[date] = set()
-    for value, weight, day in kept:
+    lowest = 0.0
+    for value, weight, day in ordered:
+        if day == left_out:
+            continue
+        lowest = value
         days.add(day)
         room -= weight
         if room < 0:
-            return value, days
-    return (kept[-1].value if kept else 0.0), days
+            break
+    return lowest, days
