@@ -105,6 +105,9 @@ def test_a_server_grows_by_the_engine(engine: Engine, own_lab: Lab, shell) -> No
     """Made of half a processor, grown to two while it runs; what cannot be is refused before anything
     is changed; what was changed by hand is found and healed; stopped for a change where that is wanted."""
     engine.want(cpus=0.5, memory_mib=1024, disk_gib=1)
+    previewed = engine.run("preview")
+    assert previewed.returncode == 0, previewed.stdout
+    assert own_lab.status() == []
     assert engine.up() == {"create": 2}
     boot = shell(own_lab, "erp1", BOOT)
     assert seen(shell, own_lab) == (1, 1024, 1)
