@@ -56,9 +56,10 @@ def _before(contract: Contract, found: Occurrence) -> list[str]:
         if each >= day:
             break
         previous = each
-    sentences = [
-        f"The rule's day before it is {previous:%A} {previous}." if previous else "It is the rule's first day."
-    ]
+    words = (
+        f"The rule's day before it is {previous:%A} {previous}." if previous else "It is the rule's first."
+    )
+    sentences = [words]
     left_out = sorted(each for each in recurrence.exceptions if (previous or date.min) < each < day)
     if left_out:
         sentences.append(f"The contract leaves out {_days(left_out)}.")

@@ -3,7 +3,8 @@
 1. days     the activity's rule names days; exceptions and days outside the term fall away
 2. due      the day's hour on the contract's clock, as a moment (clock.py)
 3. planned  what may run at any time runs when due; all else at the first place from then on (placement.py)
-4. next     one that would wait until the next one is due is left to it: never two runs for one window
+4. next     one that would wait until the next one is due, or into its window, is left to it: never two runs
+            for one window
 
 All of this follows from the contract alone, so an asked interval can be split at any moment, and asked again.
 """
@@ -19,7 +20,7 @@ from orchestrator.contracts.model import Contract
 from orchestrator.contracts.recurrence import ANY_TIME, Recurrence
 from orchestrator.schedule.clock import moment
 from orchestrator.schedule.closures import NOT_AT_ALL, Reason, Why, closed
-from orchestrator.schedule.placement import Place, first_place, local
+from orchestrator.schedule.placement import Place, first_place, is_one_room, local
 
 _DAY = timedelta(days=1)
 _HOUR = timedelta(hours=1)
@@ -105,7 +106,7 @@ def catch_up(contract: Contract, activity: str, since: datetime, now: datetime) 
     """The one run that makes up for all that were planned in [since, now) and not ordered, or None.
 
     It is the last of them, planned anew from `now` on; None when nothing was missed, or when the next
-    one comes first anyway. `since`: up to when everything had been ordered.
+    one comes before it would end. `since`: up to when everything had been ordered.
     """
     missed = [each for each in occurrences(contract, activity, since, now) if each.planned]
     if not missed:
@@ -117,16 +118,15 @@ def catch_up(contract: Contract, activity: str, since: datetime, now: datetime) 
     count = len(missed)
     words = f"{made_up}, the last of {count}" if count > 1 else made_up
     reason = Reason(Why.MISSED, f"{words}: one run makes up for what was missed")
-    if last.activity not in ANY_TIME:
+    if last.activity in ANY_TIME:
+        place = _any_time(contract, now.astimezone(UTC))
+    else:
         place = first_place(contract, now, last.lasts, before)
-        return (
-            replace(last, planned=place.at, reasons=(*last.reasons, reason, *place.reasons))
-            if place.at
-            else None
-        )
-    if (before and before <= now) or not contract.covers(now):
+        if place.at and before and is_one_room(contract, place.at, before + last.lasts):
+            return None
+    if place.at is None or (before and place.at + last.lasts > before):
         return None
-    return replace(last, planned=now.astimezone(UTC), reasons=(*last.reasons, reason))
+    return replace(last, planned=place.at, reasons=(*last.reasons, reason, *place.reasons))
 
 
 def following_from(
@@ -176,12 +176,24 @@ def _occurrence(
         reasons.append(Reason(Why.SKIPPED, words))
     place = _any_time(contract, due) if activity in ANY_TIME else first_place(contract, due, lasts, due_next)
     reasons += place.reasons
-    is_late = due_next is not None and place.at is not None and place.at >= due_next
-    if due_next and (is_late or any(reason.why is Why.NO_PLACE for reason in reasons)):
-        words = f"the next one is due on {local(contract, due_next)}, before there is a place for this one"
+    if due_next and _comes_too_late(contract, place, due, due_next, lasts):
+        words = (
+            f"the next one is due on {local(contract, due_next)}, and no earlier window has a place for this"
+        )
         kept = [reason for reason in reasons if reason.why not in NOT_AT_ALL]
         return replace(plain, planned=None, reasons=(*kept, Reason(Why.NEXT, words)))
     return replace(plain, planned=place.at, reasons=tuple(reasons))
+
+
+def _comes_too_late(
+    contract: Contract, place: Place, due: datetime, due_next: datetime, lasts: timedelta
+) -> bool:
+    """Whether the next one is as good: nothing is free before it is due, or only its own window is."""
+    if place.at is None:
+        return any(reason.why is Why.NO_PLACE for reason in place.reasons)
+    if place.at >= due_next:
+        return True
+    return place.at > due and is_one_room(contract, place.at, due_next + lasts)
 
 
 def _any_time(contract: Contract, due: datetime) -> Place:

@@ -46,6 +46,12 @@ def first_place(
     return Place(None, tuple(reasons))
 
 
+def is_one_room(contract: Contract, start: datetime, until: datetime) -> bool:
+    """Whether work that can stop M EMS may run from `start` to `until` without a break."""
+    begin, end, reason = next(_gaps_and_rooms(contract, start, until, until - start))
+    return reason is None and begin == start and end >= until
+
+
 def _gaps_and_rooms(
     contract: Contract, start: datetime, until: datetime, enough: timedelta
 ) -> Iterator[tuple[datetime, datetime, Reason | None]]:

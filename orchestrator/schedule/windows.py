@@ -7,6 +7,7 @@ is never shown does not happen.
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from orchestrator.contracts.model import DAYS, Window
@@ -59,6 +60,11 @@ def stretches(
 
 def longest(windows: Sequence[Window]) -> timedelta | None:
     """The longest time that windows are open without a break in an ordinary week; None: they never close."""
+    return _longest(tuple(windows))
+
+
+@lru_cache
+def _longest(windows: tuple[Window, ...]) -> timedelta | None:
     monday, utc = datetime(2024, 1, 1, tzinfo=UTC), ZoneInfo("UTC")
     found = running = timedelta()
     for begin, end, open_ in stretches(windows, utc, monday, monday + 3 * _WEEK - _DAY):
