@@ -101,10 +101,8 @@ def test_alertmanager_and_the_keys_are_nobody_else_s(host):
         assert (there.user, there.group, there.mode) == ("root", "prometheus", 0o640), name
     assert host.check_output("systemctl --failed --no-legend --plain") == ""
     for unit in ("prometheus", "prometheus-alertmanager"):
-        assert host.check_output(f"systemctl show -P ActiveState -P NRestarts {unit}").split() == [
-            "active",
-            "0",
-        ]
+        shown = host.check_output(f"systemctl show -p ActiveState -p NRestarts {unit}").split()
+        assert sorted(shown) == ["ActiveState=active", "NRestarts=0"], unit
 
 
 def _ask(host, address, *words):
