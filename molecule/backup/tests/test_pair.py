@@ -25,7 +25,9 @@ def test_every_way_is_open(host):
 
 
 def test_another_authority_is_not_believed(host):
-    """A database with a certificate of somebody else is refused, and said so."""
+    """A database with a certificate of somebody else is refused, and said so; a mark that it kept from being
+    set will be tried again, its unit has not failed."""
+    mark = "amc-backup-mark@mems1.service"
     host.run_expect([0], f"cp -a {STATE}/ca.pem /root/ca.pem")
     try:
         make = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -noenc -subj /CN=other -days 1"
@@ -33,8 +35,11 @@ def test_another_authority_is_not_believed(host):
             [0], f"{make} -keyout /dev/null -out /root/other.pem && cat /root/other.pem > {STATE}/ca.pem"
         )
         code, said = _program(host, "reach")
+        assert host.run(f"systemctl start {mark}").rc == 1
+        assert host.check_output(f"systemctl show -P SubState {mark}") == "auto-restart"
+        assert host.check_output("systemctl --failed --no-legend --plain") == ""
     finally:
-        host.run_expect([0], f"cat /root/ca.pem > {STATE}/ca.pem")
+        host.run_expect([0], f"systemctl stop {mark}; cat /root/ca.pem > {STATE}/ca.pem")
     assert code == 1 and not said["database"] and "certificate verify failed" in said["problems"][0]
 
 
