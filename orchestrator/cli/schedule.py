@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="The schedule: what runs by itself, when and why.", no_args_is_help=True)
 
+YEARS = range(2000, 2200)
 Customer = Annotated[str, typer.Option(help="the customer's folder in inventories/")]
 Json = Annotated[bool, typer.Option("--json", help="one JSON document on stdout")]
 
@@ -85,9 +86,11 @@ def _moment(contract: "Contract", text: str) -> datetime:
 
     try:
         at = datetime.fromisoformat(text)
-        return at.astimezone(UTC) if at.tzinfo else moment(at, contract.zone).at
-    except (ValueError, OverflowError):
+    except ValueError:
         raise UsageError(f"--at {text!r} is no time", "write it as 2026-12-12 or 2026-12-12T22:30") from None
+    if at.year not in YEARS:
+        raise UsageError(f"--at {text!r} is out of reach", f"use a year from {YEARS[0]} to {YEARS[-1]}")
+    return at.astimezone(UTC) if at.tzinfo else moment(at, contract.zone).at
 
 
 def _print(contract: "Contract", planned: "list[Occurrence]", days: int) -> None:

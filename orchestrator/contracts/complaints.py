@@ -129,7 +129,10 @@ def _below(part: dict[str, Any], step: str | int) -> dict[str, Any]:
 
 
 def _followed(part: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
-    reference = part.get("$ref")
+    # A part that may be left out is "this or null".
+    reference = part.get("$ref") or next(
+        (each["$ref"] for each in part.get("anyOf", ()) if "$ref" in each), ""
+    )
     if not reference:
         return part
     target: dict[str, Any] = schema["$defs"][reference.rsplit("/", 1)[-1]]
