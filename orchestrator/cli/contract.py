@@ -37,7 +37,7 @@ def check(
         raise typer.Exit(InvalidInput.exit_code if problems else 0)
     for contract in contracts:
         print(_line(contract))
-        for words in _ended(contract):
+        for words in _notices(contract):
             print(f"  {words}")
     if problems:
         raise InvalidInput(problems)
@@ -102,8 +102,15 @@ def _line(contract: "Contract") -> str:
     )
 
 
+def _notices(contract: "Contract") -> list[str]:
+    """What is no fault of the contract, but somebody should know."""
+    from orchestrator.schedule.occurrences import never_fits
+
+    return _ended(contract) + never_fits(contract)
+
+
 def _ended(contract: "Contract") -> list[str]:
-    """Exceptions that no longer hold: nothing is wrong with the contract, but somebody should know."""
+    """Exceptions that no longer hold."""
     return [
         f"no longer holds: the exception from hardening rule {each.rule} (by {each.who}) ended with "
         f"{each.until}; harden applies the rule again"
@@ -114,7 +121,9 @@ def _ended(contract: "Contract") -> list[str]:
 def _document(contracts: "list[Contract]", problems: list[Problem]) -> dict[str, Any]:
     return {
         "valid": not problems,
-        "notices": [f"{contract.customer}: {words}" for contract in contracts for words in _ended(contract)],
+        "notices": [
+            f"{contract.customer}: {words}" for contract in contracts for words in _notices(contract)
+        ],
         "contracts": [contract.model_dump(mode="json", exclude_none=True) for contract in contracts],
         "problems": [
             {

@@ -20,7 +20,7 @@ from orchestrator.contracts.model import Contract
 from orchestrator.contracts.recurrence import ANY_TIME, Recurrence
 from orchestrator.schedule.clock import moment
 from orchestrator.schedule.closures import NOT_AT_ALL, Reason, Why, closed
-from orchestrator.schedule.placement import Place, first_place, is_one_room, local
+from orchestrator.schedule.placement import Place, first_place, is_one_room, local, too_long
 
 _DAY = timedelta(days=1)
 _HOUR = timedelta(hours=1)
@@ -66,6 +66,16 @@ def expected(contract: Contract, activity: ActivityName) -> timedelta:
 def scheduled(contract: Contract) -> list[ActivityName]:
     """The activities that come round by themselves."""
     return [activity for activity in DEFAULTS if contract.recurrence(activity)]
+
+
+def never_fits(contract: Contract) -> list[str]:
+    """What comes round by itself and is longer than any window, in words: it never runs."""
+    found = []
+    for activity in scheduled(contract):
+        lasts = expected(contract, activity)
+        if activity not in ANY_TIME and (reason := too_long(contract, lasts)):
+            found.append(f"never runs by itself: {activity}: {reason.words}")
+    return found
 
 
 def occurrences(

@@ -25,10 +25,8 @@ def first_place(
 
     Room is one unbroken stretch of open windows, without freezes, holidays and days outside the term.
     """
-    longest = windows.longest(contract.maintenance_windows)
-    if longest is not None and lasts > longest:
-        words = f"it takes {minutes(lasts)}, and no window is open for more than {minutes(longest)}"
-        return Place(None, (Reason(Why.TOO_LONG, f"{words}: it never runs by itself"),))
+    if reason := too_long(contract, lasts):
+        return Place(None, (reason,))
     limit = before or wished + YEAR
     reasons: dict[Reason, None] = {}  # a set that keeps its order
     for begin, end, reason in _gaps_and_rooms(contract, wished, limit + lasts, lasts):
@@ -44,6 +42,15 @@ def first_place(
             return Place(None, tuple(reasons))
     reasons[Reason(Why.NO_PLACE, "no window has room for it within a year")] = None
     return Place(None, tuple(reasons))
+
+
+def too_long(contract: Contract, lasts: timedelta) -> Reason | None:
+    """That no window of an ordinary week has room for `lasts`; None when one has."""
+    longest = windows.longest(contract.maintenance_windows)
+    if longest is None or lasts <= longest:
+        return None
+    words = f"it takes {minutes(lasts)}, and no window is open for more than {minutes(longest)}"
+    return Reason(Why.TOO_LONG, words)
 
 
 def is_one_room(contract: Contract, start: datetime, until: datetime) -> bool:

@@ -40,7 +40,7 @@ def test_a_run_that_is_where_the_rule_says() -> None:
             "So it runs on Friday 2026-12-25 22:00 (2026-12-25 18:00 UTC), and not earlier.",
         ),
         ({"holidays": {"dates": ["2026-12-12"]}}, "Saturday 2026-12-12 is a holiday of the customer's own."),
-        ({"lasts": 420}, "It takes 7 h, and no window is open for more than 6 h: it never runs by itself."),
+        ({"lasts": 420}, "It takes 7 h, and no window is open for more than 6 h."),
         ({"lasts": 420}, "So it is not planned at all"),
         ({"exceptions": ["2026-12-12"]}, "The contract leaves out 2026-12-12."),
         ({"from": "2026-12-07"}, "counted from 2026-12-07"),

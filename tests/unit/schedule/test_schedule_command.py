@@ -100,3 +100,18 @@ def test_what_cannot_be_answered_is_said_in_words(arguments: tuple[str, ...], co
     done = amc(*arguments)
     assert (done.returncode, "Traceback" in done.stderr) == (code, False)
     assert words in done.stderr
+
+
+def test_a_run_that_fits_no_window_is_told_by_the_contracts_check(tmp_path: Path) -> None:
+    """It is no fault of the file, so the exit code stays 0; but nobody should wait for that patch."""
+    text = (REPOSITORY / "inventories/globex/group_vars/all/contract.yml").read_text()
+    (tmp_path / "contract.yml").write_text(text.replace("lasts_minutes: 60", "lasts_minutes: 300"))
+    done = subprocess.run(
+        [sys.executable, "-m", "orchestrator.cli.main", "contract", "check", str(tmp_path / "contract.yml")],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    told = "  never runs by itself: patch: it takes 5 h, and no window is open for more than 4 h"
+    assert told in done.stdout.splitlines()
