@@ -250,7 +250,7 @@ def _record(file: Path, stack: Stack, changed: bool, started: float) -> Result:
 
 def _done(file: Path) -> Result | None:
     result = _read(file).get("result") if file.exists() else None
-    return Result(**result) if result else None
+    return Result(**{**result, "changed": False}) if result else None
 
 
 def _read(file: Path) -> dict[str, Any]:
