@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import pairwise
+from itertools import dropwhile, pairwise
 from statistics import median
 from zoneinfo import ZoneInfo
 
@@ -15,6 +15,7 @@ _DROP = 0.25  # of the level before: what a restart gives back
 _SHORTEST = timedelta(hours=36)  # a working day's rise and fall is shorter
 _GROWTH = 0.20  # of the level at its start
 _BLOCK = 6  # hours
+_MOST = 0.6  # of the time since the first
 _NOISE = 0.97
 _KEPT = 0.9  # of the steps from block to block, nights included, nothing is given back
 _EARLY = 0.7  # of the growth, at most, in the first third: a leak goes on, a warm cache has an end
@@ -30,15 +31,15 @@ class Leak:
 
 
 def find_leak(memory: Series, now: datetime) -> Leak | None:
-    """At least two long rises, each ended by a fall, that fill most of the time: a leak. Otherwise None.
+    """At least two long rises, each ended by a fall, that fill most of the time since the first: a leak.
 
     Growth without a fall may be more work or more data as well: it is no leak until it starts anew.
     """
-    seen = between(memory, now - _LOOK_BACK, now)
-    teeth = list(_teeth(seen))
+    all_teeth = list(_teeth(between(memory, now - _LOOK_BACK, now)))
+    teeth = list(dropwhile(lambda tooth: not _rises(tooth), all_teeth))  # it may have come with an update
     rises = [tooth for tooth in teeth if _rises(tooth)]
     ended = [tooth for tooth in rises if tooth is not teeth[-1]]
-    if len(ended) < 2 or sum(map(len, rises)) < 0.6 * len(seen):
+    if len(ended) < 2 or sum(map(len, rises)) < _MOST * sum(map(len, teeth)):
         return None
     growth = median(
         (tooth[-1].value - tooth[0].value) / words.MIB / ((tooth[-1].at - tooth[0].at) / DAY)

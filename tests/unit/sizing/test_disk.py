@@ -1,5 +1,6 @@
 """The day on which a disk is full: from a robust line through the days' highest values, or not at all."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 from random import Random
 
@@ -34,6 +35,17 @@ def test_a_disk_that_is_soon_full_gets_a_size() -> None:
     assert found.full_on == date(2026, 12, 14)
     assert found.recommended_gib == 36  # (10 + 180 x 0.1) / 0.8, by the interval's steeper end
     assert "36 GiB would be 80 % full in 180 days" in found.reason
+
+
+def test_an_uncertain_growth_gets_more_room() -> None:
+    """The same growth with noise on it: the recommendation follows the interval's steeper end."""
+    random = Random(3)
+    hourly = Erp(disk=4, disk_growth=0.1).load().hourly
+    noisy = tuple(p._replace(value=p.value + random.gauss(0, 1.5) * GIB) for p in hourly.disk_used[:-24])
+    found = disk_need(replace(hourly, disk_used=(*noisy, *hourly.disk_used[-24:])), 12, Moment(NOW, ZONE))
+    assert found and found.recommended_gib and found.gib_per_day
+    used = max(found.used_gib, 10.0)
+    assert found.recommended_gib > (used + 180 * found.gib_per_day) / 0.8 + 1
 
 
 def test_one_day_that_stands_out_moves_nothing() -> None:

@@ -265,3 +265,47 @@ def test_saturated_now_but_too_little_history() -> None:
     found = judged(load)
     assert (found.direction, found.saturated_now) == (Direction.UNKNOWN, True)
     assert "saturated since" in found.reasons[0]
+
+
+def test_work_of_some_nights_is_not_called_a_batch() -> None:
+    """What fills an hour on nine of 28 nights is not named: it may be anything."""
+    load = Erp().load()
+    for day in range(1, 10):
+        end = NOW.replace(hour=3) - timedelta(days=day)
+        load = changed(load, "cpu_peak", 1.0, end - timedelta(hours=1), end)
+    assert not any("batch" in each for each in judged(load).reasons)
+
+
+def test_memory_of_the_year_end_counts() -> None:
+    """Two days around New Year that needed nearly all memory are no surprise in the next year."""
+    january = NOW.replace(month=1, day=1, hour=0)
+    spring = NOW.replace(month=3, day=20, hour=0)
+    for middle, direction in ((january, Direction.UP), (spring, Direction.KEEP)):
+        around = timedelta(days=1, hours=12)
+        load = changed(Erp(days=400).load(), "memory", 1900 * MIB, middle - around, middle + around)
+        assert judged(load).direction is direction
+
+
+def test_a_smaller_size_needs_room_to_spare() -> None:
+    """What would just fit is not taken: the server would grow again at once."""
+    for busy, direction in ((0.64, Direction.KEEP), (0.5, Direction.DOWN)):
+        found = judged(replace(LARGE, busy=busy).load(), "lab.large")
+        assert found.direction is direction
+        assert found.need and found.need.cpus < 1.0
+
+
+def test_more_cpus_take_no_memory_away() -> None:
+    """A server that grows for its CPUs keeps its memory, though less would fit and be cheaper."""
+    load = Erp(cpus=4, memory_mib=16384, busy=1.3, quiet=1.3, working_set=4000).load()
+    found = judged(load, "t3.xlarge")
+    assert found.need and 1.3 < found.need.sustained_cpus < 1.6
+    grown = judged(Erp(cpus=4, memory_mib=16384, busy=1.6, quiet=1.6).load(), "t3.xlarge")
+    assert grown.need and grown.need.memory_mib < 8192
+    assert named(grown) == (Direction.UP, "m6i.xlarge")
+
+
+def test_a_larger_disk_is_hosting_too() -> None:
+    """Also where the size stays, it is said who pays."""
+    found = judged(Erp(disk=4, disk_growth=0.1).load())
+    assert named(found) == (Direction.KEEP, "lab.medium")
+    assert "hosting charges are not covered by the contract (clause E5)" in found.reasons

@@ -48,6 +48,13 @@ def test_it_has_to_last() -> None:
     assert acute(now_of(1.0, 0.5, 1.0, 1), MEDIUM, one)
 
 
+def test_two_minutes_of_values_are_no_five() -> None:
+    """A server that is monitored for two minutes was not seen saturated for five."""
+    load = now_of(1.0, 0.5, 1.0)
+    cpu = load.recent.cpu[-8:]
+    assert found(replace(load, recent=replace(load.recent, cpu=cpu))) is None
+
+
 def test_how_long_and_how_much() -> None:
     """Since when it lasts, and the demand: use x (1 + waiting)."""
     seen = found(now_of(1.0, 0.5, 1.0, 8))
