@@ -66,7 +66,7 @@ def run(
 
     On ctrl-C, and after an hour, it is asked once to stop, and finishes what it is doing.
     """
-    before = ["/bin/sh", "-c", NOTE_THEN_EXEC, "sh", str(notes)] if notes else []
+    before = words_to_note(notes) if notes else []
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
         process = subprocess.Popen(
             [*before, *words],
@@ -88,6 +88,11 @@ def run(
             file.seek(0)
             said.append(file.read())
     return process.returncode, said[0], said[1]
+
+
+def words_to_note(notes: Path) -> list[str]:
+    """What to write before a command, so that its process is noted in that file first."""
+    return ["/bin/sh", "-c", NOTE_THEN_EXEC, "sh", str(notes)]
 
 
 def wait_for(ours: Noted, patience: float = PATIENCE_S) -> bool:

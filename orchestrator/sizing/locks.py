@@ -8,6 +8,7 @@ who holds a lock there.
 
 import getpass
 import json
+import re
 import socket
 from dataclasses import dataclass
 from datetime import datetime
@@ -103,8 +104,9 @@ def _held(customer: str, lock: Lock, mend: str) -> Waiting:
 
 
 def _moment(text: object, file: Path) -> datetime:
-    """Go writes nanoseconds, of which six digits are read."""
-    try:
-        return datetime.fromisoformat(str(text)[:26].rstrip("Z") + str(text)[-6:].removeprefix("Z"))
-    except ValueError:
+    """Go writes up to nine digits of a second, Python reads six."""
+    parts = re.fullmatch(r"(.+T[0-9:]{8})(?:\.([0-9]+))?(Z|[+-][0-9:]+)", str(text))
+    if not parts:
         return datetime.fromtimestamp(file.stat().st_mtime).astimezone()
+    zone = parts[3].replace("Z", "+00:00")
+    return datetime.fromisoformat(f"{parts[1]}.{(parts[2] or '0')[:6].ljust(6, '0')}{zone}")

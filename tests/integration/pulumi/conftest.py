@@ -2,9 +2,11 @@
 
 import logging
 import os
+import shutil
 import subprocess
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -40,30 +42,34 @@ def moto() -> Iterator[str]:
     server.stop()
 
 
-def _new(folder: Path, moto: str, pulumi: Path) -> Iterator[Installation]:
-    """A customer's inventory, an AWS in which nothing is but the DNS zone, and the variables of both."""
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory, moto: str, pulumi: Path) -> Installation:
+    """An installation whose server is made: it takes ten seconds, once for all of these tests."""
     urllib.request.urlopen(urllib.request.Request(f"{moto}/moto-api/reset", method="POST")).close()
-    made = Installation(folder, moto, pulumi)
+    made = Installation(tmp_path_factory.mktemp("erpco"), moto, pulumi)
+    # A copy, so that it is no checkout: a commit while the tests run would move what plans are bound to.
+    shutil.copytree(REPOSITORY / "pulumi", made.repository / "pulumi")
     zone = made.client("route53").create_hosted_zone(Name="erpco.example.com", CallerReference="1")
     made.write(zone["HostedZone"]["Id"].rpartition("/")[2])
+    with _here(made):
+        made.plan("made")
+        made.apply("made")
+        made.calls()
+    return made
+
+
+@pytest.fixture
+def running(made: Installation) -> Iterator[Installation]:
+    """The same, with this process working on it. A test leaves the specification as it was."""
+    with _here(made):
+        yield made
+
+
+@contextmanager
+def _here(made: Installation) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patched:
         for name in [name for name in os.environ if name.startswith(("AMC_", "AWS_", "PULUMI_", "STANDIN_"))]:
             patched.delenv(name)
         for name, value in made.variables.items():
             patched.setenv(name, value)
-        yield made
-
-
-@pytest.fixture(scope="module")
-def installation(tmp_path_factory: pytest.TempPathFactory, moto: str, pulumi: Path) -> Iterator[Installation]:
-    """One for a module's tests: making a server takes ten seconds."""
-    yield from _new(tmp_path_factory.mktemp("erpco"), moto, pulumi)
-
-
-@pytest.fixture(scope="module")
-def running(installation: Installation) -> Installation:
-    """With its server made."""
-    installation.plan("made")
-    installation.apply("made")
-    installation.calls()
-    return installation
+        yield

@@ -49,7 +49,10 @@ class Installation:
     folder: Path
     endpoint: str
     pulumi: Path
-    repository: Path = REPOSITORY
+
+    @property
+    def repository(self) -> Path:
+        return self.folder / "repository"
 
     @property
     def customer_folder(self) -> Path:

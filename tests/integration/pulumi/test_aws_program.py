@@ -23,7 +23,7 @@ def test_a_server_as_the_issue_wants_it(running: Installation) -> None:
     assert one["IamInstanceProfile"]["Arn"].rpartition("/")[2].startswith("erpco-")
     disks = ec2.describe_volumes()["Volumes"]
     assert [(disk["Encrypted"], disk["VolumeType"]) for disk in disks] == [(True, "gp3")] * 2
-    assert sorted(disk["Size"] for disk in disks) == [20, 60]
+    assert sorted(disk["Size"] for disk in disks) == [20, server["gib"]]
     (group,) = [
         each for each in ec2.describe_security_groups()["SecurityGroups"] if each["GroupName"] != "default"
     ]
