@@ -4,6 +4,9 @@
     python -m orchestrator.database.backup --to FILE    into a file; none may be there
     python -m orchestrator.database.backup --back FILE [--snapshot ID]    from the repository into a file
 
+The state of the servers (AMC_PULUMI_BACKEND, where it is a folder of this machine) and the passphrase
+that opens it go into the same snapshot; --back puts them beside FILE as FILE.pulumi.
+
 The repository and its password are restic's own settings, RESTIC_REPOSITORY and RESTIC_PASSWORD_FILE; where
 there is no repository yet, `restic init` makes it. A copy is one moment of the database, also while a worker
 writes, and is looked through before it counts. To go on with one, put it in the place of the old file while
@@ -17,8 +20,8 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from orchestrator import settings
@@ -26,6 +29,8 @@ from orchestrator.database.engine import is_sqlite, parse_url, refusal
 from orchestrator.errors import AmcError, MachineUnfit
 
 NAME = "amc.db"
+# The engine's state of the servers and its passphrase, in one folder of the snapshot.
+SERVERS = "pulumi"
 RESTIC_SECONDS = 3600
 
 
@@ -75,18 +80,42 @@ def _copy(source: Path, target: Path) -> None:
         os.fsync(file.fileno())
 
 
-def back_up(database_url: str) -> str:
-    """A copy as a snapshot of the repository; what restic says of it."""
+def back_up(database_url: str, servers: Sequence[Path] = ()) -> str:
+    """A copy, and these files and folders beside it, as a snapshot of the repository; what restic says."""
     with _folder() as folder:
         copy(database_url, folder / NAME)
-        return _restic("backup", "--host=orchestrator", "--tag=orchestrator", NAME, folder=folder)
+        (folder / SERVERS).mkdir()
+        for source in servers:
+            _copy_of_servers(source, folder / SERVERS / source.name)
+        return _restic("backup", "--host=orchestrator", "--tag=orchestrator", NAME, SERVERS, folder=folder)
+
+
+def _copy_of_servers(source: Path, target: Path) -> None:
+    """The engine replaces a state's file as a whole, so each file is one moment; one that goes is left
+    out.
+    """
+    if source.is_file():
+        shutil.copy2(source, target)
+    elif source.is_dir():
+        shutil.copytree(source, target, ignore=shutil.ignore_patterns("locks"), copy_function=_if_there)
+
+
+def _if_there(source: str, target: str) -> None:
+    with suppress(FileNotFoundError):
+        shutil.copy2(source, target)
 
 
 def bring_back(target: Path, snapshot: str = "latest") -> None:
-    """The database of a snapshot, as a file that was not there before and is sound."""
+    """The database of a snapshot, as a file that was not there before and is sound, and the servers'
+    state.
+    """
     with _folder() as folder:
         _restic("restore", snapshot, "--host=orchestrator", "--tag=orchestrator", f"--target={folder}")
         copy(f"sqlite:///{folder / NAME}", target)
+        if (folder / SERVERS).is_dir() and any((folder / SERVERS).iterdir()):
+            shutil.copytree(
+                folder / SERVERS, target.with_name(f"{target.name}.{SERVERS}"), dirs_exist_ok=True
+            )
 
 
 @contextmanager
@@ -119,6 +148,13 @@ def _restic(*words: str, folder: Path = Path("/")) -> str:
     return done.stdout.strip()
 
 
+def _of_servers(chosen: settings.Settings) -> list[Path]:
+    """The state, unless it lies elsewhere and is that place's to back up, and what opens it."""
+    local = chosen.pulumi_backend.removeprefix("file://")
+    state = [Path(local) / ".pulumi"] if local != chosen.pulumi_backend else []
+    return [*state, chosen.secrets_dir / "pulumi_passphrase"]
+
+
 def main() -> None:
     """Do what the words ask; an error of ours becomes its words on stderr and its exit code."""
     words = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
@@ -126,7 +162,8 @@ def main() -> None:
     words.add_argument("--back", type=Path, help="bring the database back into this file")
     words.add_argument("--snapshot", default="latest", help="of the repository, for --back")
     asked = words.parse_args()
-    url = settings.read().database_url
+    chosen = settings.read()
+    url = chosen.database_url
     try:
         if asked.back:
             bring_back(asked.back, asked.snapshot)
@@ -135,7 +172,7 @@ def main() -> None:
             copy(url, asked.to)
             print(f"{asked.to} is a copy of the database")
         else:
-            print(back_up(url))
+            print(back_up(url, _of_servers(chosen)))
     except AmcError as error:
         print(f"backup: {error}", file=sys.stderr)
         sys.exit(error.exit_code)

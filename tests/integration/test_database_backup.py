@@ -107,7 +107,14 @@ def test_into_a_repository_and_back(sqlite_url: str, tmp_path: Path) -> None:
         "RESTIC_REPOSITORY": str(tmp_path / "repository"),
         "RESTIC_PASSWORD_FILE": str(tmp_path / "password"),
         "RESTIC_CACHE_DIR": str(tmp_path / "cache"),
+        "AMC_HOME": str(tmp_path / "home"),
     }
+    state = tmp_path / "home" / "pulumi" / ".pulumi"
+    for name in ("stacks/mems/acme.json", "locks/organization/mems/acme/1.json"):
+        (state / name).parent.mkdir(parents=True)
+        (state / name).write_text("{}")
+    (tmp_path / "home" / "secrets").mkdir()
+    (tmp_path / "home" / "secrets" / "pulumi_passphrase").write_text("opens it")
     missing = backup(**environment)
     assert (missing.returncode, "restic init makes a new repository" in missing.stderr) == (1, True)
     subprocess.run(["restic", "init"], env={**os.environ, **environment}, check=True, capture_output=True)
@@ -119,6 +126,10 @@ def test_into_a_repository_and_back(sqlite_url: str, tmp_path: Path) -> None:
     done = backup("--back", str(restored), **environment)
     assert done.returncode == 0, done.stderr
     assert (restored.stat().st_mode & 0o777, restored.with_name("restored.db-wal").exists()) == (0o600, False)
+    servers = tmp_path / "restored.db.pulumi"
+    assert (servers / ".pulumi/stacks/mems/acme.json").read_text() == "{}"
+    assert (servers / "pulumi_passphrase").read_text() == "opens it"
+    assert not list(servers.rglob("locks"))
     count = postings(f"sqlite:///{restored}")
     assert count >= before
     assert initialise(f"sqlite:///{restored}") == []
