@@ -46,13 +46,6 @@ def test_check_in_check_mode_leaves_nothing(mems: MemsServer) -> None:
     assert mems.root("test -e /var/lib/amc/runs/run-3").returncode == 1
 
 
-def test_deploying_again_changes_nothing(mems: MemsServer) -> None:
-    """The same inventory and secrets a second time: not one change."""
-    done = mems.play("deploy")
-    assert done.returncode == 0, done.stdout
-    assert _recap(done.stdout)["changed"] == 0, done.stdout
-
-
 def test_deploy_mends_what_was_changed_by_hand(mems: MemsServer) -> None:
     """A password, a key's mode and a setting: check mode names them, deploy mends them, M EMS answers."""
     update = "UPDATE res_user SET password_hash = NULL WHERE login = \\$\\$mems_check\\$\\$"

@@ -164,12 +164,10 @@ def test_the_same_run_id_once_more_changes_nothing(server: PatchedServer, eviden
     assert (evidence / server.name / "patch.json").read_bytes() == fetched
 
 
-def test_by_hand_is_opened_once_and_anew_when_there_is_something_to_do(server: PatchedServer) -> None:
-    """The second run by hand changes no file; with a service on replaced files, the third one restarts it."""
+def test_by_hand_is_opened_anew_when_there_is_something_to_do(server: PatchedServer) -> None:
+    """With a service on replaced files the second run by hand restarts it; that one without anything to do
+    changes nothing is Molecule's."""
     assert " changed=2 " in Playbook(server, "").run().stdout  # opened, and reported
-    before = server.fingerprint(), server.run_files("by-hand")
-    assert " changed=0 " in Playbook(server, "").run().stdout
-    assert (server.fingerprint(), server.run_files("by-hand")) == before
     server.shell("sudo cp -a /usr/sbin/cron /usr/sbin/cron.new && sudo mv /usr/sbin/cron.new /usr/sbin/cron")
     done = Playbook(server, "").run()
     assert done.returncode == 0, done.stdout
