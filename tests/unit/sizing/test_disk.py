@@ -41,11 +41,11 @@ def test_an_uncertain_growth_gets_more_room() -> None:
     """The same growth with noise on it: the recommendation follows the interval's steeper end."""
     random = Random(3)
     hourly = Erp(disk=4, disk_growth=0.1).load().hourly
-    noisy = tuple(p._replace(value=p.value + random.gauss(0, 1.5) * GIB) for p in hourly.disk_used[:-24])
-    found = disk_need(replace(hourly, disk_used=(*noisy, *hourly.disk_used[-24:])), 12, Moment(NOW, ZONE))
+    days = {point.at.date(): random.gauss(0, 1.5) * GIB for point in hourly.disk_used}
+    noisy = tuple(point._replace(value=point.value + days[point.at.date()]) for point in hourly.disk_used)
+    found = disk_need(replace(hourly, disk_used=noisy), 12, Moment(NOW, ZONE))
     assert found and found.recommended_gib and found.gib_per_day
-    used = max(found.used_gib, 10.0)
-    assert found.recommended_gib > (used + 180 * found.gib_per_day) / 0.8 + 1
+    assert found.recommended_gib > (max(found.used_gib, 10.5) + 180 * found.gib_per_day) / 0.8 + 1
 
 
 def test_one_day_that_stands_out_moves_nothing() -> None:

@@ -42,7 +42,7 @@ def test_a_sawtooth_is_a_leak(period: int) -> None:
         pytest.param(lambda i: 900, id="nothing happens"),
         pytest.param(_working_day, id="working days"),
         pytest.param(lambda i: 500 + 40 * min(10, i % 24) if i % 24 < 20 else 500, id="days that rise"),
-        pytest.param(lambda i: 500 + 400 * min(1, i % 168 / 8), id="a cache that fills after each restart"),
+        pytest.param(lambda i: 500 + 800 * min(1, i % 168 / 8), id="a cache that fills after each restart"),
         pytest.param(lambda i: 500 + i / 4, id="growth without an end"),
         pytest.param(lambda i: 500 + (i if i < 700 else i - 700), id="one restart"),
         pytest.param(lambda i: _working_day(i) if i > 180 else 500 + 8 * (i % 60), id="long ago"),

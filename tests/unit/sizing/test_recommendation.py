@@ -5,7 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from orchestrator.sizing.catalogue import find, read
+from orchestrator.sizing.catalogue import Spec, find, read
+from orchestrator.sizing.choice import fits
 from orchestrator.sizing.load import Load
 from orchestrator.sizing.margins import Moment
 from orchestrator.sizing.rules import Direction, Present, Recommendation, recommend
@@ -296,12 +297,20 @@ def test_a_smaller_size_needs_room_to_spare() -> None:
 
 def test_more_cpus_take_no_memory_away() -> None:
     """A server that grows for its CPUs keeps its memory, though less would fit and be cheaper."""
-    load = Erp(cpus=4, memory_mib=16384, busy=1.3, quiet=1.3, working_set=4000).load()
-    found = judged(load, "t3.xlarge")
-    assert found.need and 1.3 < found.need.sustained_cpus < 1.6
-    grown = judged(Erp(cpus=4, memory_mib=16384, busy=1.6, quiet=1.6).load(), "t3.xlarge")
-    assert grown.need and grown.need.memory_mib < 8192
-    assert named(grown) == (Direction.UP, "m6i.xlarge")
+    less = Spec(
+        name="c.xlarge",
+        provider="aws",
+        cpus=4,
+        memory_mib=8192,
+        baseline=1.0,
+        usd_per_month=145,
+        priced_at=NOW.date(),
+    )
+    load = Erp(cpus=4, memory_mib=16384, busy=1.6, quiet=1.6).load()
+    current = find("t3.xlarge")
+    found = recommend(load, Present("aws", current), {**CATALOGUE, less.name: less}, Moment(NOW, ZONE))
+    assert found.need and fits(less, found.need) and less.usd_per_month < find("m6i.xlarge").usd_per_month
+    assert named(found) == (Direction.UP, "m6i.xlarge")
 
 
 def test_a_larger_disk_is_hosting_too() -> None:
