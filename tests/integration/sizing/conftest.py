@@ -91,7 +91,7 @@ def _backfill(folder: Path, now: datetime) -> None:
     exposition.saturated(medium, now, cpus=1.0, lasts=timedelta(minutes=10))
     servers = {
         "acme-erp1": medium,
-        "acme-erp2": exposition.mems(Erp(days=35, cpus=2, memory_mib=4096, busy=0.1, batch=True).load(now)),
+        "acme-erp2": exposition.mems(Erp(days=31, cpus=2, memory_mib=4096, busy=0.1, batch=True).load(now)),
         "acme-erp3": exposition.node(Erp(days=9, cpus=2, memory_mib=4096, busy=0.8).load(now)),
         "acme-erp4": exposition.mems(Erp(days=5).load(now)),
     }
