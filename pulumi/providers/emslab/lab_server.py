@@ -45,7 +45,8 @@ class LabServers(sdk.Provider):
         new, old = plain(request.new_inputs), plain(request.old_inputs)
         found = inputs.faults(new)
         if not found and UNKNOWN not in new.values():
-            same = bool(old) and all(old.get(key) == new.get(key) for key in inputs.REPLACING)
+            # Nothing is known of it yet: it is made, or taken over as it is.
+            same = not old or all(old.get(key) == new.get(key) for key in inputs.REPLACING)
             found = await self._doing(lambda: _beyond(Inputs.of(new), same))
         return sdk.CheckResponse(request.new_inputs, [sdk.CheckFailure(key, words) for key, words in found])
 

@@ -1,10 +1,11 @@
 """How M EMS answers: its own check, several times.
 
-    response.py --command CHECK --calls N [--within SECONDS] [--watch SECONDS]
+    response.py --command CHECK --calls N [--limit SECONDS] [--within SECONDS] [--watch SECONDS]
 
 Waits up to `--within` seconds for a first good answer, then calls N times, and on until `--watch` seconds are
-over. Prints {"ok", "calls", "p50_ms", "p95_ms", "failed", "words"}: times of a whole check (login and query
-over HTTPS), in milliseconds. Only reads. Exit code 1 when a call failed.
+over. Prints {"ok", "calls", "p50_ms", "p95_ms", "reason", "words"}: times of a whole check (login and query
+over HTTPS), in milliseconds; `reason` of a failure is the check's own, `timeout` also for one that takes
+longer than `--limit`. Only reads. Exit code 1 when a call failed.
 """
 
 import argparse
@@ -13,43 +14,53 @@ import subprocess
 import sys
 import time
 
-LIMIT_SECONDS = 60
 
-
-def call(command: str) -> tuple[float, str]:
-    """One check: (milliseconds, what it complains of)."""
+def call(command: str, limit: float) -> tuple[float, str, str]:
+    """One check: (milliseconds, the reason of its failure, in words); "" when all is well."""
     began = time.monotonic()
     try:
-        done = subprocess.run([command], capture_output=True, text=True, timeout=LIMIT_SECONDS, check=False)
-    except (OSError, subprocess.TimeoutExpired) as error:
-        return 1000 * (time.monotonic() - began), str(error)
-    said = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
-    return 1000 * (time.monotonic() - began), "" if done.returncode == 0 else said
+        done = subprocess.run([command], capture_output=True, text=True, timeout=limit, check=False)
+    except subprocess.TimeoutExpired:
+        return 1000 * limit, "timeout", f"no answer within {limit:g} s"
+    except OSError as error:
+        return 0.0, "no_check", str(error)
+    took = 1000 * (time.monotonic() - began)
+    if done.returncode == 0:
+        return took, "", ""
+    words = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
+    return took, reason_of(done.stdout), words
 
 
-def measure(command: str, calls: int, within: float, watch: float) -> dict[str, object]:
+def reason_of(printed: str) -> str:
+    """What a check names as the reason."""
+    try:
+        report = json.loads(printed)
+    except ValueError:
+        report = None
+    return str(report.get("reason")) if isinstance(report, dict) else "no_report"
+
+
+def measure(command: str, calls: int, limit: float, within: float, watch: float) -> dict[str, object]:
     """As this module says."""
     deadline = time.monotonic() + within
-    _, words = call(command)
-    while words and time.monotonic() < deadline:
+    _, reason, words = call(command, limit)
+    while reason and time.monotonic() < deadline:
         time.sleep(1)
-        _, words = call(command)
+        _, reason, words = call(command, limit)
     times: list[float] = []
-    complaints = [words] if words else []
     end = time.monotonic() + watch
-    while not complaints and (len(times) < calls or time.monotonic() < end):
-        milliseconds, words = call(command)
+    while not reason and (len(times) < calls or time.monotonic() < end):
+        milliseconds, reason, words = call(command, limit)
         times.append(milliseconds)
-        complaints += [words] if words else []
         time.sleep(0.1)
     times.sort()
     return {
-        "ok": not complaints,
+        "ok": not reason,
         "calls": len(times),
         "p50_ms": round(percentile(times, 50), 1) if times else None,
         "p95_ms": round(percentile(times, 95), 1) if times else None,
-        "failed": len(complaints),
-        "words": "; ".join(complaints),
+        "reason": reason,
+        "words": words,
     }
 
 
@@ -63,10 +74,11 @@ def main() -> int:
     words = argparse.ArgumentParser()
     words.add_argument("--command", required=True)
     words.add_argument("--calls", type=int, required=True)
+    words.add_argument("--limit", type=float, default=60)
     words.add_argument("--within", type=float, default=0)
     words.add_argument("--watch", type=float, default=0)
     asked = words.parse_args()
-    answer = measure(asked.command, asked.calls, asked.within, asked.watch)
+    answer = measure(asked.command, asked.calls, asked.limit, asked.within, asked.watch)
     print(json.dumps(answer))
     return 0 if answer["ok"] else 1
 

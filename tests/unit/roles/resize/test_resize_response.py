@@ -31,7 +31,7 @@ def _measured(check: Path, *words: str) -> tuple[int, dict[str, object]]:
 
 def test_every_call_is_timed(tmp_path: Path) -> None:
     code, found = _measured(_check(tmp_path, "sleep 0.05"))
-    assert (code, found["ok"], found["calls"], found["failed"]) == (0, True, 3, 0)
+    assert (code, found["ok"], found["calls"], found["reason"]) == (0, True, 3, "")
     assert 50 <= float(str(found["p50_ms"])) <= float(str(found["p95_ms"]))
 
 
@@ -43,6 +43,14 @@ def test_it_waits_for_the_first_answer_only(tmp_path: Path) -> None:
     fails_later = f"echo x >>{tmp_path}/n; [ $(wc -l <{tmp_path}/n) -lt 3 ] || {{ echo gone >&2; exit 1; }}"
     code, found = _measured(_check(tmp_path, fails_later), "--within=20", "--watch=1")
     assert (code, found["ok"], found["words"]) == (1, False, "gone")
+
+
+def test_a_slow_answer_is_told_from_a_wrong_one(tmp_path: Path) -> None:
+    """Slow is what a server is that has to grow; the check's own reason stays."""
+    code, found = _measured(_check(tmp_path, "sleep 5"), "--limit=0.2")
+    assert (code, found["reason"], found["words"]) == (1, "timeout", "no answer within 0.2 s")
+    says = """echo '{"ok": false, "reason": "database_down"}'; exit 1"""
+    assert _measured(_check(tmp_path, says))[1]["reason"] == "database_down"
 
 
 def test_what_is_no_program_is_said(tmp_path: Path) -> None:
