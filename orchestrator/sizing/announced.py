@@ -35,9 +35,8 @@ def _server(
     costs = [
         known[size.spec].usd_per_month if size and size.spec else None for size in (before, change.after)
     ]
-    stops = bool(
-        server and server.stops and change.action == "update" and _is_resized(server, before, change.after)
-    )
+    is_there = change.action == "update" or before is not None  # one that is taken over is changed, not made
+    stops = bool(server and server.stops and is_there and _is_resized(server, before, change.after))
     provider = server.provider if server else "lab"
     return {
         "name": change.name,
