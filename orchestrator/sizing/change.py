@@ -123,6 +123,8 @@ def apply(settings: Settings, folder: Path) -> Result:
             return done
         begun = (folder / APPLIED).exists()
         stack = Stack(settings, change.customer)
+        if begun:
+            locks.settle(settings)
         locks.clear(settings, change.customer)
         state = stack.state()
         _refuse_moved(settings, folder, change, None if begun else state)
@@ -148,13 +150,17 @@ def back(settings: Settings, folder: Path) -> Result:
         if done := _done(folder / BACK):
             return done
         stack = Stack(settings, change.customer)
+        locks.settle(settings)
         locks.clear(settings, change.customer)
         state = stack.state()
         _write(folder / BACK, {"begun_at": _now()})
         started = time.monotonic()
         _unfinished(stack, state)
+        if not specs:
+            return _record(folder / BACK, stack, False, started)
         engines_plan = stack.preview({**change.specs, **specs}, folder / "back-plan.json")
-        others = planned.touched(engines_plan) - set(specs)
+        # What was approved with it may be done with it; a server that was made by it stays.
+        others = planned.touched(engines_plan) - set(specs) - planned.touched(_read(folder / PLAN))
         if others:
             raise NeedsPerson(
                 f"the way back would change {', '.join(sorted(others))} too",

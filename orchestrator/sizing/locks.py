@@ -10,6 +10,7 @@ import getpass
 import json
 import re
 import socket
+import time
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -86,6 +87,14 @@ def clear(settings: Settings, customer: str, patience: float = engine.PATIENCE_S
         lock.file.unlink(missing_ok=True)
         gone.append(lock)
     return gone
+
+
+def settle(settings: Settings, patience: float = 10) -> None:
+    """Let an engine that lost our process while it started end: it has no program any more."""
+    now = time.time()
+    for each in engine.noted(notes(settings)):
+        if now - each.at < WITHIN_S:
+            engine.wait_for(each, patience)
 
 
 def _owner(settings: Settings, lock: Lock) -> engine.Noted | None:
