@@ -7,7 +7,7 @@ AMC_REPOSITORY    the checkout with inventories/, playbooks/ and roles/         
 AMC_INVENTORIES   one folder per customer                                          $AMC_REPOSITORY/inventories
 AMC_SECRETS_DIR   generated secrets, mode 0700                                     $AMC_HOME/secrets
 AMC_SSH_CONFIG    the ssh_config that resolves the servers' names                  $AMC_HOME/lab/ssh_config
-AMC_PULUMI        the engine                               $AMC_CACHE/pulumi/3.259.0/bin/pulumi (scripts/pulumi)
+AMC_PULUMI        the engine, see scripts/pulumi                     $AMC_CACHE/pulumi/3.259.0/bin/pulumi
 AMC_PULUMI_BACKEND  where the state of the servers lies    file://$AMC_HOME/pulumi
 AMC_SERVER_COMMAND  `… up --server X` makes a server, `… destroy X` ends it   this installation's `amc lab`
 AMC_PROMETHEUS_URL  https://… of the Prometheus that keeps the servers' load              none: no sizing

@@ -8,8 +8,8 @@ import yaml
 
 from orchestrator.contracts.activities import DEFAULTS
 
-# What a run may reach besides the servers that were ordered: the shared ones, the controller, and a throw-away
-# server that the playbook itself adds. Any other name would reach servers that nobody ordered.
+# What a run may reach besides the servers that were ordered: the shared ones, the controller, and a
+# throw-away server that the playbook itself adds. Any other name would reach servers that nobody ordered.
 BESIDES = ("backup_server", "monitoring_server", "localhost", "drill")
 
 

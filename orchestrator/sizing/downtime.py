@@ -9,8 +9,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-# Seconds until it answers again. EC2: what AWS's own documentation and users tell of stop and start, not
-# measured here; the lab: measured on two cores.
+# Seconds until users are let in again, for the first time: guesses, on the long side.
 TABLE = {"aws": 180.0, "lab": 15.0}
 LAST = 10
 KEEP = 500

@@ -89,7 +89,9 @@ def wrapped(values: Mapping[str, Any]) -> dict[str, PropertyValue]:
     The SDK reads an unknown value as Computed, and can't write that: it is sent as the engine's own text.
     """
     return {
-        key: PropertyValue(UNKNOWN_TEXT if value is UNKNOWN else float(value) if type(value) is int else value)
+        key: PropertyValue(
+            UNKNOWN_TEXT if value is UNKNOWN else float(value) if type(value) is int else value
+        )
         for key, value in values.items()
         if value is not None
     }
