@@ -11,6 +11,7 @@ Exit code 1 when an aim is missed.
 """
 
 import argparse
+import json
 import sys
 import tempfile
 import threading
@@ -87,7 +88,7 @@ def stopping(made: Installation, spec: str) -> bool:
     figures = made.on("/usr/local/lib/mems/figures")
     report = made.report(made.resize("--spec", spec))
     took, said = report["downtime_seconds"], report["predicted_downtime_seconds"]
-    same = made.on("/usr/local/lib/mems/figures") == figures
+    same = json.loads(made.on("/usr/local/lib/mems/figures")) == json.loads(figures)
     met = took <= AIM_RATIO * said and same
     print(
         f"{'ok  ' if met else 'MISSED'}  with a stop: users waited {took:.1f} s, predicted {said:.1f} s; "

@@ -80,6 +80,8 @@ def main() -> int:
     asked = words.parse_args()
     answer = measure(asked.command, asked.calls, asked.limit, asked.within, asked.watch)
     print(json.dumps(answer))
+    if not answer["ok"]:
+        print(answer["words"], file=sys.stderr)
     return 0 if answer["ok"] else 1
 
 
