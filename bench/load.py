@@ -27,7 +27,7 @@ from typing import Any
 from orchestrator import settings
 
 LIMIT_SECONDS = 30
-MOST_AT_ONCE = 400
+MOST_AT_ONCE = 2000
 LOGIN = "mems_check"
 QUERY: list[Any] = [[], 0, 20, None, ["name", "code"], {}]
 

@@ -71,6 +71,7 @@ def live(made: Installation, rate: float) -> bool:
     print(
         f"{'ok  ' if met else 'MISSED'}  live: {load['sent']} calls, {load['failed']} failed; "
         f"{seconds:.1f} s from the approval to p95 <= {GOOD_MS} ms, then at most {worst} ms",
+        load["errors"] or "",
         flush=True,
     )
     made.resize("--spec", SMALL)
