@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 # Seconds until users are let in again, for the first time: guesses, on the long side.
-TABLE = {"aws": 180.0, "lab": 15.0}
+TABLE = {"aws": 180.0, "lab": 30.0}
 LAST = 10
 KEEP = 500
 
