@@ -70,7 +70,7 @@ def place(
             _require_what_was_set_aside(connection, order)
             held = replace(run, held=0 if order.check else _hold(connection, contract, decision.terms, run))
             if plan:
-                placed = replace(held, state=State.WAITING)
+                placed = replace(held, state=State.WAITING, needs_approval=True)
                 _keep(plan, store.evidence(settings, run.id).plan)
             else:
                 placed = held

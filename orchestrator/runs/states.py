@@ -7,9 +7,9 @@ from enum import StrEnum
 
 
 class State(StrEnum):
-    """Where a run stands. The last six are ends: nothing follows them."""
+    """Where a run stands. The last seven are ends: nothing follows them."""
 
-    WAITING = "waiting"  # planned and held, somebody has to approve it
+    WAITING = "waiting"  # planned and held: for an approval, for its time, or for both
     QUEUED = "queued"  # ordered, its hours are held
     RUNNING = "running"  # a worker has taken it
     DONE = "done"  # the playbook ended well and M EMS answers
@@ -17,14 +17,19 @@ class State(StrEnum):
     FAILED = "failed"  # failed, a person has to look
     UNKNOWN = "unknown"  # whether it was launched can't be proven: a person decides
     REJECTED = "rejected"  # somebody decided against its plan: nothing ran
+    CANCELLED = "cancelled"  # somebody stopped it, before it began or while it ran
     REFUSED = "refused"  # not covered, or the hours did not suffice: never queued
 
 
 class Event(StrEnum):
     """What happens to a run."""
 
-    APPROVE = "approve"  # somebody agrees with its plan
+    AGREE = "agree"  # somebody agrees with its plan, and its time is to come
+    APPROVE = "approve"  # somebody agrees with its plan, and it may begin
     REJECT = "reject"
+    RESCHEDULE = "reschedule"  # to another time, with its hold
+    RELEASE = "release"  # its time has come
+    CANCEL = "cancel"
     START = "start"  # a worker takes it, for the first time or again after a crash
     SUCCEED = "succeed"
     ROLL_BACK = "roll-back"
@@ -33,8 +38,13 @@ class Event(StrEnum):
 
 
 TRANSITIONS: dict[tuple[State, Event], State] = {
+    (State.WAITING, Event.AGREE): State.WAITING,
     (State.WAITING, Event.APPROVE): State.QUEUED,
     (State.WAITING, Event.REJECT): State.REJECTED,
+    (State.WAITING, Event.RESCHEDULE): State.WAITING,
+    (State.WAITING, Event.RELEASE): State.QUEUED,
+    (State.WAITING, Event.CANCEL): State.CANCELLED,
+    (State.QUEUED, Event.CANCEL): State.CANCELLED,
     (State.QUEUED, Event.START): State.RUNNING,
     (State.QUEUED, Event.FAIL): State.FAILED,
     (State.RUNNING, Event.START): State.RUNNING,
@@ -42,13 +52,21 @@ TRANSITIONS: dict[tuple[State, Event], State] = {
     (State.RUNNING, Event.ROLL_BACK): State.ROLLED_BACK,
     (State.RUNNING, Event.FAIL): State.FAILED,
     (State.RUNNING, Event.LOSE): State.UNKNOWN,
+    (State.RUNNING, Event.CANCEL): State.CANCELLED,
 }
 
-FIRST = (State.WAITING, State.QUEUED, State.REFUSED)
+FIRST = (State.WAITING, State.QUEUED, State.RUNNING, State.REFUSED)
 OPEN = frozenset({State.QUEUED, State.RUNNING})
-"""In the hands of the queue. A run that waits is in a person's."""
+"""In the hands of the queue, or of whoever runs it by hand. A run that waits is a row."""
 
-EXIT_CODES = {State.DONE: 0, State.ROLLED_BACK: 7, State.FAILED: 8, State.UNKNOWN: 8, State.REJECTED: 6}
+EXIT_CODES = {
+    State.DONE: 0,
+    State.ROLLED_BACK: 7,
+    State.FAILED: 8,
+    State.UNKNOWN: 8,
+    State.REJECTED: 6,
+    State.CANCELLED: 6,
+}
 
 
 class ImpossibleTransition(Exception):

@@ -47,6 +47,12 @@ class Run:
     manifest: str | None = None
     options: dict[str, str] = field(default_factory=dict)
     decision: dict[str, str] | None = None
+    planned_at: datetime | None = None
+    needs_approval: bool = False
+    urgent: str | None = None
+    stop: dict[str, str] | None = None
+    hand: dict[str, str] | None = None
+    beats: list[list[str]] | None = None
 
     @property
     def is_open(self) -> bool:

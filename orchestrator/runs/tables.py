@@ -11,6 +11,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    false,
     text,
 )
 
@@ -20,7 +21,10 @@ NOT_REFUSED = text("state <> 'refused'")
 
 # `contract` is the whole contract as it stood when the order came: what settles the run. `held` to `overage`
 # are seconds, as in the ledger's postings of the key `run:<id>`; empty until they are known. `decision`
-# {by, why, at} is who approved or rejected the plan; empty where nobody had to.
+# {by, why, at} is who approved or rejected the plan; empty where nobody had to. `planned_at`: not before;
+# empty: at once. `urgent`: why it may run outside the windows. `stop` {by, why, at}: somebody wants its end.
+# `hand` {by, host}: who runs the playbook himself, and `beats` [[first, last], ...] are its heartbeats; both
+# empty for a run of the queue.
 runs = Table(
     "runs",
     metadata,
@@ -50,9 +54,15 @@ runs = Table(
     Column("manifest", String(64)),
     Column("options", JSON, nullable=False, server_default=text("'{}'")),
     Column("decision", JSON(none_as_null=True)),
+    Column("planned_at", Instant),
+    Column("needs_approval", Boolean, nullable=False, server_default=false()),
+    Column("urgent", Text),
+    Column("stop", JSON(none_as_null=True)),
+    Column("hand", JSON(none_as_null=True)),
+    Column("beats", JSON(none_as_null=True)),
     CheckConstraint(
         "state IN ('waiting', 'queued', 'running', 'done', 'rolled-back', 'failed', 'unknown', 'rejected',"
-        " 'refused')",
+        " 'cancelled', 'refused')",
         name="state",
     ),
     # A refused order may come again under its key, once hours were bought; any other is ordered once.

@@ -49,7 +49,7 @@ def test_runs_from_before_there_were_options_have_none(empty_database_url: str) 
         connection.execute(
             text(f"INSERT INTO runs ({names}, ordered_at) VALUES ({values}, '2026-11-24 08:00:00')"), row
         )
-    assert initialise(empty_database_url) == ["brought the schema from 0002 to 0004"]
+    assert initialise(empty_database_url) == ["brought the schema from 0002 to 0005"]
     with reading(connect(empty_database_url)) as connection:
         found = store.ordered_under(connection, "nightly")
     assert found is not None
