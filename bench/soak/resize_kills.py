@@ -33,7 +33,7 @@ LONGEST_SECONDS = {False: 14.0, True: 30.0}
 """What a resize takes, live and with a stop: the moments are drawn from it."""
 DEAD = ("interrupted", "unattended")
 ENGINE_SECONDS = 4.0
-"""As long its processes live at least, from the first one on."""
+"""From its first process on."""
 OF_THE_ENGINE = ("pulumi", "pulumi-resource-emslab")
 
 
@@ -46,6 +46,13 @@ def of_the_engine(made: Installation, run: str) -> list[int]:
             if any(Path(word.decode()).name in OF_THE_ENGINE for word in command[:2]):
                 found.append(pid)
     return found
+
+
+def wait_for_the_engine(made: Installation, run: str) -> None:
+    """Until one of its processes is there, at most a minute."""
+    deadline = time.monotonic() + 60
+    while not of_the_engine(made, run) and time.monotonic() < deadline:
+        time.sleep(0.02)
 
 
 def kill_the_engine(made: Installation, run: str) -> list[int]:
@@ -63,10 +70,14 @@ def one(made: Installation, chance: random.Random, stops: bool, to: str) -> bool
     everything = chance.random() < 0.6
     moment = chance.uniform(0.5, LONGEST_SECONDS[stops] if everything else ENGINE_SECONDS)
     ordered = made.json(*made.order("--spec", to, "--approve", "a soak"))
-    while not everything and not of_the_engine(made, ordered["id"]):
-        time.sleep(0.05)
+    if not everything:
+        wait_for_the_engine(made, ordered["id"])
     time.sleep(moment)
-    killed = made.kill(ordered["id"]) if everything else kill_the_engine(made, ordered["id"])
+    if everything:
+        killed = made.kill(ordered["id"])
+    else:  # its processes come and go
+        wait_for_the_engine(made, ordered["id"])
+        killed = kill_the_engine(made, ordered["id"])
     run = _ended(made, ordered["id"])
     wrong = _wrong(made, run["state"], to)
     what = "everything" if everything else "the engine"
