@@ -13,6 +13,7 @@ AMC_SERVER_COMMAND  `… up --server X` makes a server, `… destroy X` ends it 
 AMC_PROMETHEUS_URL  https://… of the Prometheus that keeps the servers' load              none: no sizing
 AMC_PROMETHEUS_CA   the CA file that signs its certificate                                the system's CAs
 AMC_PROMETHEUS_USER, AMC_PROMETHEUS_PASSWORD_FILE  its user and password; a file alone holds a bearer token
+AMC_PING_URL      the address of a dead-man's switch; *_FILE names a file that holds it         none: nobody is pinged
 """
 
 import os
@@ -44,6 +45,7 @@ class Settings:
     prometheus_ca: Path | None = None
     prometheus_user: str = ""
     prometheus_password_file: Path | None = None
+    ping_url: str = ""
 
     @property
     def runs_dir(self) -> Path:
@@ -88,6 +90,7 @@ def read(environment: Mapping[str, str] = os.environ) -> Settings:
         prometheus_ca=file("AMC_PROMETHEUS_CA"),
         prometheus_user=environment.get("AMC_PROMETHEUS_USER", ""),
         prometheus_password_file=file("AMC_PROMETHEUS_PASSWORD_FILE"),
+        ping_url=environment.get("AMC_PING_URL", ""),
     )
 
 
