@@ -11,7 +11,7 @@ from orchestrator.contracts.model import Hours
 from orchestrator.database.engine import reading
 from orchestrator.ledger import rules
 from orchestrator.ledger import store as ledger
-from orchestrator.runs import effort, reports, store
+from orchestrator.runs import effort, holds, reports, store
 from orchestrator.runs.attempts import Fate
 from orchestrator.runs.evidence import Evidence, read_json, write_json
 from orchestrator.runs.states import Event, State
@@ -88,7 +88,7 @@ def _charge(
     connection: Connection, run: Run, event: Event, worked: list[effort.Interval], now: datetime
 ) -> dict[str, int]:
     """Settle the run's hold, or void it when nothing ran; the row's seconds."""
-    contract, key = run.agreed(), store.ledger_key(run.id)
+    contract, key = run.agreed(), holds.key(connection, run)
     by_year = rules.raw_by_year(contract, worked)
     raw = sum(by_year.values())
     free = {"raw": raw, "rounded": raw, "charged": 0, "overage": 0}
