@@ -6,6 +6,7 @@ AMC_DATABASE_URL  the database                                                  
 AMC_REPOSITORY    the checkout with inventories/, playbooks/ and roles/            where this code stands
 AMC_INVENTORIES   one folder per customer                                          $AMC_REPOSITORY/inventories
 AMC_SECRETS_DIR   generated secrets, mode 0700                                     $AMC_HOME/secrets
+AMC_RUNS_DIR      evidence, a folder a run; all workers of a machine share it      $AMC_HOME/runs
 AMC_SSH_CONFIG    the ssh_config that resolves the servers' names                  $AMC_HOME/lab/ssh_config
 AMC_PULUMI        the engine, see scripts/pulumi                     $AMC_CACHE/pulumi/3.259.0/bin/pulumi
 AMC_PULUMI_BACKEND  where the state of the servers lies    file://$AMC_HOME/pulumi
@@ -41,6 +42,7 @@ class Settings:
     server_command: str
     pulumi: Path
     pulumi_backend: str
+    own_runs_dir: Path | None = None
     prometheus_url: str = ""
     prometheus_ca: Path | None = None
     prometheus_user: str = ""
@@ -50,7 +52,7 @@ class Settings:
     @property
     def runs_dir(self) -> Path:
         """Evidence: one folder per run."""
-        return self.home / "runs"
+        return self.own_runs_dir or self.home / "runs"
 
     @property
     def pulumi_dir(self) -> Path:
@@ -86,6 +88,7 @@ def read(environment: Mapping[str, str] = os.environ) -> Settings:
         server_command=environment.get("AMC_SERVER_COMMAND") or _own_lab(),
         pulumi=path("AMC_PULUMI", cache / "pulumi" / PULUMI_VERSION / "bin" / "pulumi"),
         pulumi_backend=environment.get("AMC_PULUMI_BACKEND") or f"file://{home / 'pulumi'}",
+        own_runs_dir=file("AMC_RUNS_DIR"),
         prometheus_url=environment.get("AMC_PROMETHEUS_URL", ""),
         prometheus_ca=file("AMC_PROMETHEUS_CA"),
         prometheus_user=environment.get("AMC_PROMETHEUS_USER", ""),
