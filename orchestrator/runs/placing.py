@@ -33,6 +33,7 @@ NEEDS = {
 }
 SUFFIX_LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # none that is mistaken for another
 Enqueue = Callable[[Connection, str, str], None]
+Take = Callable[[Connection, Run], Run]
 
 
 def place(
@@ -46,13 +47,14 @@ def place(
     plan: Path | None = None,
     planned_at: datetime | None = None,
     urgent: str | None = None,
+    take: Take | None = None,
 ) -> tuple[Run, bool]:
     """Order a run: (the run, False when it had been ordered under its key before).
 
     It is queued, or waits with its hours held for its time: from `planned_at` on (None: from `now`), when
     the maintenance windows allow it; see runs/timing.py. `urgent`: why it must not wait for them. With a
     `plan`, the folder of what was planned, it waits for somebody's approval too; the folder becomes part of
-    its evidence.
+    its evidence. `take`: whoever runs it himself (runs/hand.py) takes it here, and it is not queued.
     NotCovered and HoursInsufficient leave a row in state refused, with the reason. UsageError: there is no
     such activity, or the key stands for another order. What the run would need and does not find here (its
     playbook, a backup server) is refused before anything is held, and leaves nothing.
@@ -73,6 +75,8 @@ def place(
             if plan:
                 placed = _awaiting_approval(placed)
                 _keep(plan, store.evidence(settings, run.id).plan)
+            elif take:
+                placed = take(connection, placed)
             elif placed.state is State.QUEUED:
                 enqueue(connection, run.id, order.customer)
             store.add(connection, placed)

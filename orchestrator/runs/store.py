@@ -193,6 +193,24 @@ def note_stop(connection: Connection, run: Run, stop: dict[str, str]) -> None:
     connection.execute(update(runs).where(runs.c.id == run.id).values(stop=stop))
 
 
+def note_beats(connection: Connection, run: Run, beats: list[list[str]]) -> None:
+    """Keep the heartbeats of a run by hand."""
+    connection.execute(update(runs).where(runs.c.id == run.id).values(beats=beats))
+
+
+def running_by_hand(connection: Connection) -> list[Run]:
+    """Runs that somebody runs himself, and that have not ended."""
+    query = select(runs).where(runs.c.state == State.RUNNING, runs.c.hand.is_not(None))
+    return [_run(row) for row in connection.execute(query.order_by(runs.c.ordered_at))]
+
+
+def running_on(connection: Connection, servers: Collection[str]) -> Run | None:
+    """A run that is at work on one of these servers, check runs aside."""
+    query = select(runs).where(runs.c.state == State.RUNNING, runs.c.check_mode.is_(False))
+    found = (_run(row) for row in connection.execute(query.order_by(runs.c.ordered_at)))
+    return next((run for run in found if set(run.servers) & set(servers)), None)
+
+
 def _run(row: Row[Any]) -> Run:
     values = row._asdict()
     return Run(**values | {"state": State(values["state"])})
