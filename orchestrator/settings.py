@@ -11,6 +11,9 @@ AMC_SSH_CONFIG    the ssh_config that resolves the servers' names               
 AMC_PULUMI        the engine, see scripts/pulumi                     $AMC_CACHE/pulumi/3.259.0/bin/pulumi
 AMC_PULUMI_BACKEND  where the state of the servers lies    file://$AMC_HOME/pulumi
 AMC_SERVER_COMMAND  `… up --server X` makes a server, `… destroy X` ends it   this installation's `amc lab`
+AMC_URL           work by hand asks this orchestrator, https://… of an `amc serve`   none: this installation
+AMC_TOKEN_FILE    the file with the token that it asks with, mode 0600                               none
+AMC_CA            the CA file that signs the orchestrator's certificate              the system's CAs
 AMC_PROMETHEUS_URL  https://… of the Prometheus that keeps the servers' load              none: no sizing
 AMC_PROMETHEUS_CA   the CA file that signs its certificate                                the system's CAs
 AMC_PROMETHEUS_USER, AMC_PROMETHEUS_PASSWORD_FILE  its user and password; a file alone holds a bearer token
@@ -47,6 +50,9 @@ class Settings:
     prometheus_ca: Path | None = None
     prometheus_user: str = ""
     prometheus_password_file: Path | None = None
+    url: str = ""
+    token_file: Path | None = None
+    ca: Path | None = None
     ping_url: str = ""
 
     @property
@@ -93,6 +99,9 @@ def read(environment: Mapping[str, str] = os.environ) -> Settings:
         prometheus_ca=file("AMC_PROMETHEUS_CA"),
         prometheus_user=environment.get("AMC_PROMETHEUS_USER", ""),
         prometheus_password_file=file("AMC_PROMETHEUS_PASSWORD_FILE"),
+        url=environment.get("AMC_URL", ""),
+        token_file=file("AMC_TOKEN_FILE"),
+        ca=file("AMC_CA"),
         ping_url=environment.get("AMC_PING_URL", ""),
     )
 
