@@ -17,6 +17,7 @@ import pytest
 from sqlalchemy import Connection, Engine
 
 from orchestrator import settings
+from orchestrator.contracts.model import DAYS
 from orchestrator.contracts.read import read_customer
 from orchestrator.database.engine import connect, reading
 from orchestrator.ledger import reading as ledger
@@ -76,6 +77,13 @@ main.main()
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 Place = Callable[..., Run]
+
+
+def always_open(contract: str) -> str:
+    """A demo contract whose windows never close, so that tests may order at any hour."""
+    before, windows, after = contract.partition("  maintenance_windows:\n")
+    rest = after[after.index("\n  activities:") :]
+    return f'{before}{windows}    - {{days: [{", ".join(DAYS)}], start: "00:00", end: "24:00"}}{rest}'
 
 
 @dataclass
@@ -242,7 +250,7 @@ def build(folder: Path) -> House:
     (repository / "playbooks" / "patch.yml").write_text(PATCH.replace("HOUSE", str(folder)))
     contract = Path("inventories", "acme", "group_vars", "all", "contract.yml")
     (repository / contract).parent.mkdir(parents=True)
-    (repository / contract).write_text((REPOSITORY / contract).read_text())
+    (repository / contract).write_text(always_open((REPOSITORY / contract).read_text()))
     (repository / "inventories" / "acme" / "hosts.yml").write_text(HOSTS)
     (folder / "report").write_text('{"packages": [{"name": "bash"}], "cves": ["CVE-2026-1", "CVE-2026-2"]}')
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AMC_", "ANSIBLE_"))}
@@ -277,14 +285,15 @@ def not_queued(connection: Connection, run: str, customer: str) -> None:
 
 @pytest.fixture
 def house_settings(database_url: str, tmp_path: Path) -> settings.Settings:
-    """A repository that has every playbook and a provider, the demo contracts, and this database."""
+    """A repository with playbooks and a provider, the demo contracts with open windows, this database."""
     demo = settings.read({}).inventories
     (tmp_path / "playbooks").mkdir()
     for activity in ("patch", "recover", "drill"):
         (tmp_path / "playbooks" / f"{activity}.yml").write_text("- hosts: mems\n")
     for customer in ("acme", "globex"):
-        (tmp_path / "inventories" / customer).mkdir(parents=True)
-        (tmp_path / "inventories" / customer / "group_vars").symlink_to(demo / customer / "group_vars")
+        contract = Path(customer, "group_vars", "all", "contract.yml")
+        (tmp_path / "inventories" / contract).parent.mkdir(parents=True)
+        (tmp_path / "inventories" / contract).write_text(always_open((demo / contract).read_text()))
     (tmp_path / "inventories" / "provider").mkdir()
     shared = "{backup_server: {hosts: {backup1: }}, monitoring_server: {hosts: {backup1: }}}"
     (tmp_path / "inventories" / "provider" / "hosts.yml").write_text(shared)

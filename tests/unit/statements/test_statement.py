@@ -41,6 +41,8 @@ def run(**other: Any) -> data.StatementRun:
         "servers": ["acme-erp1"],
         "options": {},
         "decision": None,
+        "urgent": None,
+        "planned_at": None,
         "cause": "engineer",
         "check": False,
         "clause": "C4",
