@@ -73,7 +73,7 @@ def execute(evidence: Evidence, attempt: Attempt, settings: settings_.Settings) 
             limit=playbooks.limit(playbook, order["servers"]),
             cmdline="--check" if order["check"] else None,
             extravars=_variables(evidence, attempt, settings, order),
-            # A run of a merged change has those of its commit; what the playbook calls (resize) has to see them.
+            # A run of a merged change has its commit's; what the playbook calls (resize) has to see them.
             envvars=environment(repository, settings)
             | {"AMC_REPOSITORY": str(repository), "AMC_INVENTORIES": str(inventory.parent)},
             settings={"suppress_output_file": True},
