@@ -17,7 +17,12 @@ AMC_CA            the CA file that signs the orchestrator's certificate         
 AMC_PROMETHEUS_URL  https://… of the Prometheus that keeps the servers' load              none: no sizing
 AMC_PROMETHEUS_CA   the CA file that signs its certificate                                the system's CAs
 AMC_PROMETHEUS_USER, AMC_PROMETHEUS_PASSWORD_FILE  its user and password; a file alone holds a bearer token
-AMC_PING_URL      the address of a dead-man's switch; *_FILE names a file that holds it         none: nobody is pinged
+AMC_NOTIFY_FILE   who is told of what, see docs/notifications.md                         none: nobody is told
+AMC_PING_URL      the address of a dead-man's switch that the worker pings                               none
+AMC_METRICS_PORT  where on 127.0.0.1 the worker offers its figures, /metrics                             none
+
+AMC_DATABASE_URL_FILE and AMC_PING_URL_FILE name a file that holds the address instead: no secret is in the
+environment then.
 """
 
 import os
@@ -26,6 +31,8 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+from orchestrator.errors import InvalidInput, Problem
 
 # Pinned together with the SDK in pyproject.toml; scripts/pulumi brings this one.
 PULUMI_VERSION = "3.259.0"
@@ -53,7 +60,9 @@ class Settings:
     url: str = ""
     token_file: Path | None = None
     ca: Path | None = None
+    notify_file: Path | None = None
     ping_url: str = ""
+    metrics_port: int = 0
 
     @property
     def runs_dir(self) -> Path:
@@ -72,7 +81,10 @@ class Settings:
 
 
 def read(environment: Mapping[str, str] = os.environ) -> Settings:
-    """Settings from the environment; an empty variable counts as unset."""
+    """Settings from the environment; an empty variable counts as unset.
+
+    InvalidInput: a *_FILE can't be read, or a port is none.
+    """
 
     def path(name: str, default: Path) -> Path:
         return Path(environment.get(name) or default).expanduser().absolute()
@@ -86,7 +98,7 @@ def read(environment: Mapping[str, str] = os.environ) -> Settings:
     return Settings(
         home=home,
         cache=cache,
-        database_url=environment.get("AMC_DATABASE_URL") or f"sqlite:///{home / 'amc.db'}",
+        database_url=_kept(environment, "AMC_DATABASE_URL") or f"sqlite:///{home / 'amc.db'}",
         repository=repository,
         inventories=path("AMC_INVENTORIES", repository / "inventories"),
         secrets_dir=path("AMC_SECRETS_DIR", home / "secrets"),
@@ -102,8 +114,31 @@ def read(environment: Mapping[str, str] = os.environ) -> Settings:
         url=environment.get("AMC_URL", ""),
         token_file=file("AMC_TOKEN_FILE"),
         ca=file("AMC_CA"),
-        ping_url=environment.get("AMC_PING_URL", ""),
+        notify_file=file("AMC_NOTIFY_FILE"),
+        ping_url=_kept(environment, "AMC_PING_URL"),
+        metrics_port=_port(environment, "AMC_METRICS_PORT"),
     )
+
+
+def _kept(environment: Mapping[str, str], name: str) -> str:
+    """The variable, or the one line of the file that `<name>_FILE` names."""
+    file = environment.get(f"{name}_FILE")
+    if environment.get(name) or not file:
+        return environment.get(name, "")
+    try:
+        return Path(file).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        words = error.strerror if isinstance(error, OSError) else "no text in UTF-8"
+        raise InvalidInput(
+            [Problem(Path(file), 0, f"cannot be read: {words}", f"{name}_FILE names this file")]
+        ) from None
+
+
+def _port(environment: Mapping[str, str], name: str) -> int:
+    text = environment.get(name) or "0"
+    if not (text.isascii() and text.isdigit() and int(text) < 65536):
+        raise InvalidInput([Problem(Path(name), 0, f"{text!r} is no port", "give a number below 65536")])
+    return int(text)
 
 
 def _own_lab() -> str:

@@ -11,7 +11,7 @@ TIMEOUT_S = 10.0
 
 
 def send(settings: Settings, faults: list[str]) -> str:
-    """Ask the address; "" when it answered or none is set, else why not, without the address's secret part."""
+    """Ask the address; "" when it answered or none is set, else why not, without the address."""
     if not settings.ping_url:
         return ""
     url = settings.ping_url.rstrip("/") + ("/fail" if faults else "")

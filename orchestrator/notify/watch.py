@@ -1,22 +1,30 @@
-"""The worker's watch: it notes that the worker lives, tells what is to be told, and pings a dead-man's switch.
+"""The worker's watch: it notes that the worker lives, tells what is to be told, pings a dead-man's switch.
 
-`beat` returns at once: what needs the network happens in a thread of its own, one at a time. Where
-AMC_PING_URL names an address (as healthchecks' are: https://host/<secret>), it is asked every PING_SECONDS,
-with `/fail` at its end while something is wrong. Silence is then the alarm of whoever waits for it.
+`beat` returns at once: what needs the network happens in threads, one of a kind at a time. Where AMC_PING_URL
+names an address (as healthchecks' are: https://host/<secret>), it is asked at each beat, with `/fail` at its
+end while something is wrong: runs overdue, a fault of the worker's, channels that can't be read. Silence is
+then the alarm of whoever waits for the ping.
 """
 
+import os
+import socket
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, delete, insert, select, update
 
-from orchestrator.notify import ping
+from orchestrator.database.engine import reading
+from orchestrator.errors import AmcError
+from orchestrator.notify import channels, courier, findings, outbox, ping, scrape
+from orchestrator.notify.agreements import agreements
+from orchestrator.notify.tables import beats
 from orchestrator.settings import Settings
 
-EVERY_SECONDS = 15.0
+EVERY_SECONDS = 20.0
 LEAVE_SECONDS = 20.0
+TOLD_AGAIN_SECONDS = 600.0
 
 
 class _Watch:
@@ -25,7 +33,25 @@ class _Watch:
     def __init__(self) -> None:
         self.next = 0.0  # monotonic
         self.faults: dict[str, None] = {}
-        self.courier: threading.Thread | None = None
+        self.threads: dict[str, threading.Thread] = {}
+        self.told: dict[str, float] = {}
+        self.scraped = False
+        self.untold = ""
+
+    def run(self, name: str, work: Callable[[], None]) -> None:
+        """In a thread of that name, unless the one before still works."""
+        before = self.threads.get(name)
+        if before is None or not before.is_alive():
+            self.threads[name] = threading.Thread(target=work, name=f"amc-{name}", daemon=True)
+            self.threads[name].start()
+
+    def say(self, words: str) -> None:
+        """Print it, the same words not again for TOLD_AGAIN_SECONDS."""
+        now = time.monotonic()
+        if now - self.told.get(words, -TOLD_AGAIN_SECONDS) >= TOLD_AGAIN_SECONDS:
+            self.told = {each: at for each, at in self.told.items() if now - at < TOLD_AGAIN_SECONDS}
+            self.told[words] = now
+            print(f"notify: {words}", flush=True)
 
 
 _WATCH = _Watch()
@@ -40,20 +66,74 @@ def beat(settings: Settings, engine: Engine, now: datetime, faults: Sequence[str
     if time.monotonic() < _WATCH.next:
         return
     _WATCH.next = time.monotonic() + EVERY_SECONDS
-    _send(settings, engine, now)
+    note_beat(engine, f"{socket.gethostname()}:{os.getpid()}", now)
+    if settings.metrics_port and not _WATCH.scraped:
+        _WATCH.scraped = True
+        _WATCH.say(scrape.listen(settings, engine))
+    wrong, _WATCH.faults = list(_WATCH.faults), {}
+    wrong += overdue(settings, engine, now)
+    if settings.notify_file:
+        _WATCH.run("tell", lambda: _tell(settings, engine, now))
+        wrong += [_WATCH.untold] if _WATCH.untold else []
+    _WATCH.run("ping", lambda: _ping(settings, wrong))
 
 
 def leave(settings: Settings, engine: Engine, now: datetime) -> None:
     """The worker's last beat: tells what is left to tell, for LEAVE_SECONDS at most."""
-    _WATCH.next = 0.0
-    beat(settings, engine, now)
-    if _WATCH.courier:
-        _WATCH.courier.join(LEAVE_SECONDS)
+    deadline = time.monotonic() + LEAVE_SECONDS
+    for again in (False, True):
+        if again:
+            _WATCH.next = 0.0
+            beat(settings, engine, now)
+        for thread in _WATCH.threads.values():
+            thread.join(max(0.0, deadline - time.monotonic()))
 
 
-def _send(settings: Settings, _engine: Engine, _now: datetime) -> None:
-    if _WATCH.courier and _WATCH.courier.is_alive():
-        return
-    faults, _WATCH.faults = list(_WATCH.faults), {}
-    _WATCH.courier = threading.Thread(target=ping.send, args=(settings, faults), daemon=True)
-    _WATCH.courier.start()
+def tell(settings: Settings, engine: Engine, now: datetime) -> list[str]:
+    """Find what is to be told, and send what is due; what channels did not take, in words.
+
+    InvalidInput: the channels' file. Raises what the database raises.
+    """
+    if settings.notify_file is None:
+        return []
+    known = channels.read(settings.notify_file)
+    with reading(engine) as connection:
+        found = findings.gather(connection, agreements(settings), now, known.hours_ahead)
+    outbox.note(engine, found, known, now)
+    return courier.deliver(engine, known, now)
+
+
+def overdue(settings: Settings, engine: Engine, now: datetime) -> list[str]:
+    """Runs and occurrences whose time has passed, in words for whoever gets the ping's alarm."""
+    with reading(engine) as connection:
+        late = findings.late_runs(connection, now)
+        missed = findings.never_ordered(connection, agreements(settings), now)
+    said = [f"{run.id} is overdue: still {run.state}" for run in late]
+    return said + [f"{each.uid} is overdue: nothing ordered it" for _, each in missed]
+
+
+def note_beat(engine: Engine, worker: str, now: datetime) -> None:
+    """That this worker lives; rows of workers that are gone are replaced by its own."""
+    with engine.begin() as connection:
+        done = connection.execute(update(beats).where(beats.c.worker == worker).values(beat_at=now))
+        if done.rowcount == 0:
+            first = connection.execute(select(beats.c.first_at).order_by(beats.c.first_at).limit(1)).scalar()
+            connection.execute(delete(beats).where(beats.c.worker.startswith(f"{worker.partition(':')[0]}:")))
+            connection.execute(insert(beats).values(worker=worker, first_at=first or now, beat_at=now))
+
+
+def _tell(settings: Settings, engine: Engine, now: datetime) -> None:
+    """No run fails by what goes wrong here: it is printed, and the next ping says it."""
+    try:
+        for words in tell(settings, engine, now):
+            _WATCH.say(words)
+        _WATCH.untold = ""
+    except Exception as error:
+        said = str(error) if isinstance(error, AmcError) else f"{type(error).__name__}: {error}"
+        _WATCH.untold = f"nothing is told: {said}"
+        _WATCH.say(_WATCH.untold)
+
+
+def _ping(settings: Settings, wrong: list[str]) -> None:
+    if words := ping.send(settings, wrong):
+        _WATCH.say(f"the dead-man's switch can't be reached: {words}")
