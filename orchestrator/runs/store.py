@@ -131,9 +131,9 @@ def worked_since(connection: Connection, customer: str, activity: str, since: da
 
 
 def due(connection: Connection, now: datetime) -> list[Run]:
-    """Runs that wait, and whose time has come by `now`; the earliest first."""
+    """Runs that wait, and whose time has come by `now`: the earliest first, then as they were ordered."""
     query = select(runs).where(runs.c.state == State.WAITING, runs.c.planned_at <= now)
-    return [_run(row) for row in connection.execute(query.order_by(runs.c.planned_at, runs.c.id))]
+    return [_run(row) for row in connection.execute(query.order_by(runs.c.planned_at, runs.c.ordered_at))]
 
 
 def is_busy(connection: Connection, customer: str) -> bool:

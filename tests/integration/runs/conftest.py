@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -26,6 +27,9 @@ from orchestrator.runs.order import Order
 from orchestrator.runs.processes import Process, carrying, end
 from orchestrator.runs.store import Run
 from orchestrator.settings import Settings
+
+from .scheduled import CONTRACT, Scheduled
+from .scheduled import HOSTS as ACME_HOSTS
 
 REPOSITORY = Path(__file__).parents[3]
 DEADLINE_SECONDS = 60
@@ -244,13 +248,20 @@ class House:
         assert worker.wait(timeout=DEADLINE_SECONDS) == -signal.SIGKILL, self.logs()
 
 
+def _by_order_alone(contract: str) -> str:
+    """A worker that stays patches nothing by itself, whatever day it is."""
+    found = re.sub(r"rule: FREQ=MONTHLY;BYDAY=2SA\n +at: .*\n", "rule: never\n", contract)
+    assert found != contract
+    return found
+
+
 def build(folder: Path) -> House:
     repository = folder / "repository"
     (repository / "playbooks").mkdir(parents=True)
     (repository / "playbooks" / "patch.yml").write_text(PATCH.replace("HOUSE", str(folder)))
     contract = Path("inventories", "acme", "group_vars", "all", "contract.yml")
     (repository / contract).parent.mkdir(parents=True)
-    (repository / contract).write_text(always_open((REPOSITORY / contract).read_text()))
+    (repository / contract).write_text(_by_order_alone(always_open((REPOSITORY / contract).read_text())))
     (repository / "inventories" / "acme" / "hosts.yml").write_text(HOSTS)
     (folder / "report").write_text('{"packages": [{"name": "bash"}], "cves": ["CVE-2026-1", "CVE-2026-2"]}')
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AMC_", "ANSIBLE_"))}
@@ -314,3 +325,20 @@ def place(house_settings: settings.Settings) -> Place:
             return store.get(connection, run.id)
 
     return order
+
+
+@pytest.fixture
+def scheduled(database_url: str, tmp_path: Path) -> Scheduled:
+    """Acme with its windows, a server, the playbooks of its schedule, and no runs."""
+    contract = tmp_path / "inventories/acme/group_vars/all/contract.yml"
+    contract.parent.mkdir(parents=True)
+    contract.write_text(CONTRACT)
+    (tmp_path / "inventories/acme/hosts.yml").write_text(ACME_HOSTS)
+    (tmp_path / "inventories/provider").mkdir()
+    provider = "{backup_server: {hosts: {backup1: }}}"
+    (tmp_path / "inventories/provider/hosts.yml").write_text(provider)
+    (tmp_path / "playbooks").mkdir()
+    for activity in ("deploy", "check", "backup", "drill", "recover", "patch", "resize"):
+        (tmp_path / f"playbooks/{activity}.yml").write_text("- hosts: mems\n")
+    folders = {"AMC_HOME": str(tmp_path / "home"), "AMC_REPOSITORY": str(tmp_path)}
+    return Scheduled(settings.read(folders | {"AMC_DATABASE_URL": database_url}))

@@ -13,6 +13,7 @@ from pydantic_core import PydanticCustomError
 
 from orchestrator.contracts import rule as rules
 from orchestrator.contracts.activities import DEFAULTS
+from orchestrator.contracts.model import Contract
 from orchestrator.contracts.nodes import data_of
 from orchestrator.contracts.read import contract_schema, read
 from orchestrator.contracts.recurrence import ANY_TIME, recurrence_of
@@ -60,6 +61,7 @@ def test_single_keys_keep_the_other_defaults(tmp_path: Path) -> None:
     assert backup and (backup.rule, backup.at, backup.lasts_minutes) == ("FREQ=DAILY", "03:00", 60)
     assert patch and (patch.rule, patch.start) == ("FREQ=MONTHLY;BYMONTHDAY=8", date(2026, 1, 1))
     assert contract.recurrence("drill") is None
+    assert Contract.model_validate_json(contract.model_dump_json()) == contract
     assert (contract.freezes, contract.holidays.country) == ((), None)
 
 
