@@ -4,7 +4,20 @@ import sys
 
 import typer
 
-from orchestrator.cli import contract, hours, init, lab, run, schedule, size, statement, worker
+from orchestrator.cli import (
+    contract,
+    gate,
+    hours,
+    init,
+    lab,
+    run,
+    schedule,
+    serve,
+    size,
+    statement,
+    token,
+    worker,
+)
 from orchestrator.errors import AmcError
 
 app = typer.Typer(
@@ -21,6 +34,9 @@ app.command("worker")(worker.work)
 app.command()(statement.statement)
 app.add_typer(hours.app, name="hours")
 app.add_typer(size.app, name="size")
+app.add_typer(token.app, name="token")
+app.command("serve")(serve.serve)
+app.command("gate", hidden=True)(gate.gate)
 app.command()(init.init)
 
 

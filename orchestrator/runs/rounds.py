@@ -12,7 +12,7 @@ from typing import Protocol
 from sqlalchemy import Engine
 
 from orchestrator.errors import AmcError
-from orchestrator.runs import planning, waiting
+from orchestrator.runs import hand, planning, waiting
 from orchestrator.runs.placing import Enqueue
 from orchestrator.settings import Settings
 
@@ -65,7 +65,10 @@ class Rounds:
 
     def _duties(self) -> dict[str, Duty]:
         settings, engine, enqueue = self._settings, self._engine, self._enqueue
-        found: dict[str, Duty] = {"release": lambda now: waiting.release(settings, engine, now, enqueue)}
+        found: dict[str, Duty] = {
+            "by hand": lambda now: hand.settle_silent(settings, engine, now),
+            "release": lambda now: waiting.release(settings, engine, now, enqueue),
+        }
         if self._plans:
             found["plan ahead"] = lambda now: planning.plan_ahead(settings, engine, now, enqueue)
         return found

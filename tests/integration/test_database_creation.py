@@ -12,7 +12,8 @@ from sqlalchemy import Connection, inspect
 
 import orchestrator.ledger.tables
 import orchestrator.notify.tables
-import orchestrator.runs.tables  # noqa: F401  all join the metadata
+import orchestrator.runs.tables
+import orchestrator.web.tables  # noqa: F401  all join the metadata
 from orchestrator.database import creation
 from orchestrator.database.engine import VERSIONS, connect, newest_version, open_engine, parse_url
 from orchestrator.database.metadata import metadata
