@@ -5,6 +5,7 @@ import sys
 import typer
 
 from orchestrator.cli import (
+    change,
     contract,
     gate,
     hours,
@@ -34,6 +35,7 @@ app.command("worker")(worker.work)
 app.command()(statement.statement)
 app.add_typer(hours.app, name="hours")
 app.add_typer(size.app, name="size")
+app.add_typer(change.app, name="change")
 app.add_typer(token.app, name="token")
 app.command("serve")(serve.serve)
 app.command("gate", hidden=True)(gate.gate)
