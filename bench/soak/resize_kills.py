@@ -4,9 +4,9 @@
 
 Each time a small lab server is to get two CPUs, or the large one half a CPU, by turns live and with a stop.
 At a random moment everything of the run is killed (worker, playbook, engine, provider), or the engine and
-its provider alone; then one `amc worker --until-idle`. Afterwards the server must run with the old or the
-new specification as the run says, M EMS must answer, no lock may be left, and a new plan for what the run
-says must find nothing to do. Prints a line each; exit code 1 when one of it was not so.
+its provider alone, once they are there; then a worker ends the run. Afterwards the server must run with the
+old or the new specification as the run says, M EMS must answer, no lock may be left, and a new plan for what
+the run says must find nothing to do. Prints a line each; exit code 1 when one of it was not so.
 """
 
 import argparse
@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 from lab import Lab
 from orchestrator import settings
@@ -29,18 +30,29 @@ from grown import LARGE, SMALL, Installation, install
 CPUS = {SMALL: 1, LARGE: 2}
 LONGEST_SECONDS = {False: 14.0, True: 30.0}
 """What a resize takes, live and with a stop: the moments are drawn from it."""
+DEAD = ("interrupted", "unattended")
+ENGINE_SECONDS = 4.0
+"""As long its processes live at least, from the first one on."""
 OF_THE_ENGINE = ("pulumi", "pulumi-resource-emslab")
 
 
-def kill_the_engine(made: Installation, run: str) -> list[int]:
-    """Only Pulumi and its provider."""
-    killed = []
+def of_the_engine(made: Installation, run: str) -> list[int]:
+    """The processes of Pulumi and its provider."""
+    found = []
     for pid in made.processes(run):
         with contextlib.suppress(OSError):
             command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
             if any(Path(word.decode()).name in OF_THE_ENGINE for word in command[:2]):
-                os.kill(pid, signal.SIGKILL)
-                killed.append(pid)
+                found.append(pid)
+    return found
+
+
+def kill_the_engine(made: Installation, run: str) -> list[int]:
+    """Only Pulumi and its provider."""
+    killed = of_the_engine(made, run)
+    for pid in killed:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
     return killed
 
 
@@ -48,12 +60,13 @@ def one(made: Installation, chance: random.Random, stops: bool, to: str) -> bool
     """One resize, one kill; whether all was well at the end."""
     made.variables(server_stop_to_resize=stops)
     everything = chance.random() < 0.6
-    moment = chance.uniform(0.5, LONGEST_SECONDS[stops])
+    moment = chance.uniform(0.5, LONGEST_SECONDS[stops] if everything else ENGINE_SECONDS)
     ordered = made.json(*made.order("--spec", to, "--approve", "a soak"))
+    while not everything and not of_the_engine(made, ordered["id"]):
+        time.sleep(0.05)
     time.sleep(moment)
     killed = made.kill(ordered["id"]) if everything else kill_the_engine(made, ordered["id"])
-    made.amc("worker", "--until-idle", deadline_s=600)
-    run = made.json("run", "show", ordered["id"])
+    run = _ended(made, ordered["id"])
     wrong = _wrong(made, run["state"], to)
     what = "everything" if everything else "the engine"
     how = "with a stop" if stops else "live       "
@@ -64,6 +77,18 @@ def one(made: Installation, chance: random.Random, stops: bool, to: str) -> bool
         flush=True,
     )
     return not wrong
+
+
+def _ended(made: Installation, run: str) -> Any:
+    """The run at its end: by the worker that lives, else by a new one."""
+    deadline = time.monotonic() + 600
+    while (found := made.json("run", "show", run))["state"] in ("queued", "running", *DEAD):
+        if time.monotonic() > deadline:
+            return found
+        if found["state"] in DEAD or (found["state"] == "queued" and found["next"]):
+            made.amc("worker", "--until-idle", deadline_s=600)
+        time.sleep(1)
+    return found
 
 
 def _wrong(made: Installation, state: str, to: str) -> list[str]:

@@ -63,8 +63,18 @@ def node(load: Load) -> Families:
     }
 
 
-def saturated(families: Families, now: datetime, cpus: float, lasts: timedelta) -> None:
-    """Add a load of now: all CPUs used, tasks wait half of the time, most requests take 0.5 to 1 s."""
+def saturated(
+    families: Families,
+    now: datetime,
+    cpus: float,
+    lasts: timedelta,
+    *,
+    waiting: float = 0.5,
+    response_s: float = 1.0,
+) -> None:
+    """Add a load of now: so many CPUs used, tasks wait for this share of the time, and most requests for so
+    long, as far as the buckets tell.
+    """
     start = (now - lasts).timestamp()
     steps = int((lasts + AFTER).total_seconds() / RECENT_STEP_S)
 
@@ -75,10 +85,10 @@ def saturated(families: Families, now: datetime, cpus: float, lasts: timedelta) 
         families[name][labels] = [each for each in samples if each[0] < new[0][0]] + new
 
     add("mems_server_cpu_seconds", "", cpus)
-    add("mems_server_pressure_waiting_seconds", 'resource="cpu"', 0.5)
+    add("mems_server_pressure_waiting_seconds", 'resource="cpu"', waiting)
     for labels in families["mems_request_duration_seconds"]:
         bound = float(labels.split('"')[1])
-        add("mems_request_duration_seconds", labels, 10.0 if bound >= 1 else 0.5)
+        add("mems_request_duration_seconds", labels, 10.0 if bound >= response_s else 0.5)
 
 
 def text(servers: dict[str, Families], customer: str) -> str:

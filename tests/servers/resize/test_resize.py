@@ -5,8 +5,26 @@ import random
 import time
 
 from grown import LARGE, SMALL, WHY, Installation
+from recommended import Counters, recommended
 
 RATE = 10  # half a CPU carries four times as much where nothing else runs
+TOO_MUCH = 90
+
+
+def test_history_and_load_recommend_more(grown: Installation) -> None:
+    """Twelve days at half load are no reason; the load of now, as the server's exporter tells it, is."""
+    assert grown.inside()["cpus"] == 1
+    ended = grown.load(TOO_MUCH)
+    time.sleep(4)
+    before = Counters.of(grown)
+    time.sleep(5)
+    after = Counters.of(grown)
+    load = ended()
+    assert load["failed"] == 0, load["errors"]
+    found = recommended(grown, before, after, load["p95_ms"] / 1000)
+    assert (found["direction"], found["saturated_now"]) == ("up", True), found["reasons"]
+    assert found["recommended"]["name"] in ("lab.medium", LARGE)
+    assert "of 0.5 CPUs in use" in found["reasons"][0]
 
 
 def test_live_under_load(grown: Installation) -> None:
