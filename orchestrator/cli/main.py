@@ -7,10 +7,12 @@ import typer
 from orchestrator.cli import (
     change,
     contract,
+    doctor,
     gate,
     hours,
     init,
     lab,
+    notify,
     run,
     schedule,
     serve,
@@ -36,6 +38,8 @@ app.command()(statement.statement)
 app.add_typer(hours.app, name="hours")
 app.add_typer(size.app, name="size")
 app.add_typer(change.app, name="change")
+app.add_typer(notify.app, name="notify")
+app.command("doctor")(doctor.doctor)
 app.add_typer(token.app, name="token")
 app.command("serve")(serve.serve)
 app.command("gate", hidden=True)(gate.gate)

@@ -11,6 +11,7 @@ nobody knows whether the channel took it.
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import Connection, Engine, and_, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
@@ -58,6 +59,21 @@ def due(connection: Connection, now: datetime) -> list[Delivery]:
         message = Message(row.key, Event(row.event), row.customer, row.run, row.subject, row.body, row.until)
         found.append(Delivery(message, row.channel, row.attempts, row.state == "sending"))
     return found
+
+
+def listing(connection: Connection, limit: int) -> list[dict[str, Any]]:
+    """Deliveries, the newest message first: key, event, customer, run, subject, channel, state, attempts,
+    words, made_at, ended_at.
+    """
+    shown = (messages.c.key, messages.c.event, messages.c.customer, messages.c.run, messages.c.subject)
+    fate = (deliveries.c.channel, deliveries.c.state, deliveries.c.attempts, deliveries.c.words)
+    query = (
+        select(*shown, *fate, messages.c.made_at, deliveries.c.ended_at)
+        .join(deliveries, deliveries.c.message == messages.c.key)
+        .order_by(messages.c.made_at.desc(), messages.c.key, deliveries.c.channel)
+        .limit(limit)
+    )
+    return [dict(row) for row in connection.execute(query).mappings()]
 
 
 def claim(engine: Engine, delivery: Delivery, now: datetime) -> bool:
