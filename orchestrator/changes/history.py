@@ -14,7 +14,8 @@ from pathlib import Path, PurePosixPath
 from orchestrator.errors import InvalidInput, MachineUnfit, Problem, UsageError
 
 LIMIT_SECONDS = 300
-PLAIN, EXECUTABLE, SYMLINK = "100644", "100755", "120000"
+PLAIN = "100644"
+ODD = {"100755": "executable: Ansible would run it", "120000": "a symbolic link", "160000": "a submodule"}
 # A hook's git sets variables that would lead every other git to the hook's repository.
 KEPT = ("GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM")
 
@@ -60,8 +61,8 @@ class History:
     def export(self, commit: str, into: Path) -> Path:
         """Write the commit's inventories below `into`; the folder they are in.
 
-        Files only, none executable: Ansible would run an inventory that is. InvalidInput for symbolic links
-        and submodules, which lead out of the folder.
+        InvalidInput for what is no plain file: an executable inventory would be run by Ansible, symbolic
+        links and submodules lead out of the folder.
         """
         files = list(self._files(commit))
         found = into / self.folder
@@ -98,9 +99,9 @@ class History:
             facts, _, name = line.partition(b"\t")
             mode, _, blob = facts.decode().split(" ")
             path = os.fsdecode(name)
-            if mode not in (PLAIN, EXECUTABLE) or set(PurePosixPath(path).parts) & {"..", ".git"}:
-                what = "a symbolic link" if mode == SYMLINK else "no plain file"
-                problems.append(Problem(Path(path), 0, f"this is {what}", "put the content itself there"))
+            if mode != PLAIN or set(PurePosixPath(path).parts) & {"..", ".git"}:
+                words = f"this is {ODD.get(mode, 'no plain file')}"
+                problems.append(Problem(Path(path), 0, words, "make it a plain file with its content"))
             else:
                 yield path, blob
         if problems:

@@ -33,6 +33,8 @@ _RULES: tuple[tuple[str, str | None, str], ...] = (
     (r".*", "deploy", ""),
 )
 
+_FIRST = {"server_provider": "resize", "mems_profile": "deploy"}
+
 
 @dataclass(frozen=True)
 class Step:
@@ -52,8 +54,13 @@ class Meaning:
     notes: tuple[str, ...]
 
 
-def activity_of(key: str) -> tuple[str | None, str]:
-    """(The activity that a variable's change asks for, ""), or (None, why it asks for none)."""
+def activity_of(key: str, *, is_said_first: bool = False) -> tuple[str | None, str]:
+    """(The activity that a variable's change asks for, ""), or (None, why it asks for none).
+
+    `is_said_first`: it had no value before, so nothing is moved away from one.
+    """
+    if is_said_first and key in _FIRST:
+        return _FIRST[key], ""
     return next((activity, words) for rule, activity, words in _RULES if re.fullmatch(rule, key))
 
 
@@ -68,7 +75,7 @@ def meaning(found: Iterable[Difference], scheduled: Iterable[str] = ()) -> Meani
                 "changed or deleted"
             )
             continue
-        activity, words = ("deploy", "") if each.kind is Kind.NEW else activity_of(each.key)
+        activity, words = ("deploy", "") if each.kind is Kind.NEW else _of(each)
         if activity is None:
             notes.append(f"{each.server}: {each}: {words}")
             continue
@@ -98,6 +105,10 @@ def with_taken_over(
             because = (*before.because, *(f"{name}: {run} waited for it" for name in missing))
             found[activity, False] = Step(activity, tuple(sorted({*before.servers, *missing})), because)
     return tuple(sorted(found.values(), key=_place))
+
+
+def _of(each: Difference) -> tuple[str | None, str]:
+    return activity_of(each.key, is_said_first=each.before is None)
 
 
 def _step(activity: str, is_new: bool, servers: dict[str, list[str]]) -> Step:

@@ -90,8 +90,7 @@ def apply(
             kept.lead_to(found.head)
         at = of_commit(settings, tree, history.folder)
         merge = Merge(settings, engine, enqueue, now, kept, at, found)
-        names = [name for name in found.customers if only in (None, name)]
-        return [_customer(merge, name) for name in names]
+        return [_customer(merge, name) for name in found.wanted(only)]
 
 
 def of_commit(settings: Settings, tree: Path, folder: str) -> Settings:
@@ -117,12 +116,10 @@ def _decide(merge: Merge, customer: str) -> dict[str, Any] | None:
     trees, applied = found.trees(customer), kept.applied(customer)
     if applied and applied["tree"] == trees["after"]:
         return None
-    if applied and applied["tree"] != trees["before"]:
-        last, head = applied["commit"][:12], found.head[:12]
-        raise Waiting(
-            f"{customer}: the last merge that was ordered is {last}, and this one begins elsewhere",
-            f"amc change plan --base {last} --head {head}, then amc change apply with the same",
-        )
+    if words := begins_elsewhere(kept, found, customer):
+        last, head = (applied or {})["commit"][:12], found.head[:12]
+        mend = f"amc change plan --base {last} --head {head}, then amc change apply with the same"
+        raise Waiting(words, mend)
     engines_plan = kept.engines_plan(found.head, customer)
     shutil.rmtree(engines_plan, ignore_errors=True)
     proposal = found.proposal(merge.engine, customer, merge.now, merge.at, engines_plan)
@@ -147,6 +144,15 @@ def _decide(merge: Merge, customer: str) -> dict[str, Any] | None:
     }
     kept.keep_record(found.head, customer, record)
     return record
+
+
+def begins_elsewhere(kept: Kept, found: Survey, customer: str) -> str:
+    """That the servers were told something else than `found` begins with; empty when they were not."""
+    applied, trees = kept.applied(customer), found.trees(customer)
+    if applied is None or applied["tree"] in (trees["before"], trees["after"]):
+        return ""
+    last = applied["commit"][:12]
+    return f"{customer}: the last merge that was ordered is {last}, and this change begins elsewhere"
 
 
 def _refuse(merge: Merge, proposal: Proposal) -> None:

@@ -48,6 +48,18 @@ class Survey:
             after = intent(head / self.history.folder, customer)
             return propose(connection, look, before, after, now)
 
+    def wanted(self, customer: str | None) -> list[str]:
+        """Those that differ, or the named one when it does. UsageError: there is no such customer."""
+        if customer is None:
+            return list(self.customers)
+        known = sorted({*customers(self.folder / "base" / self.history.folder), *self._at_head()})
+        if customer not in known:
+            raise UsageError(f"there is no customer {customer}", f"there are: {', '.join(known) or 'none'}")
+        return [customer] if customer in self.customers else []
+
+    def _at_head(self) -> list[str]:
+        return customers(self.folder / "head" / self.history.folder)
+
     def trees(self, customer: str) -> dict[str, str]:
         """What a digest names of the two commits."""
         code = {name: self.history.tree(self.head, name) for name in CODE}

@@ -35,7 +35,7 @@ def markdown(
 
 def _proposal(found: Proposal) -> Iterator[str]:
     number = f", {_inline(found.contract.number)} version {found.contract.version}" if found.contract else ""
-    yield f"#### {found.customer}{number}"
+    yield f"#### {_inline(found.customer)}{number}"
     yield ""
     title = TITLES[found.exit_code] if found.orders else "Nothing is ordered"
     yield f"{title}. Plan `{found.digest[:12]}`."
@@ -58,7 +58,7 @@ def _proposal(found: Proposal) -> Iterator[str]:
         yield ""
         yield "<details><summary>what differs</summary>"
         yield ""
-        yield from (f"- {_inline(each)}" for each in differences)
+        yield from (f"- {_code(each)}" for each in differences)
         yield ""
         yield "</details>"
 
@@ -69,7 +69,7 @@ def _row(order: Proposed, contract: Contract) -> str:
     if order.refusal:
         left, when = "-", "-"
     stops = "may stop" if order.stops else "stays up"
-    servers = ", ".join(order.servers)
+    servers = _inline(", ".join(order.servers))
     held = hours.show(order.held)
     return f"| {order.activity} | {servers} | {order.clause} | {held} | {left} | {stops} | {when} |"
 
@@ -81,7 +81,7 @@ def _seen(seen: Seen) -> Iterator[str]:
     if seen.words:
         yield f"- it did not end well: {_inline(seen.words)}"
     for server, tasks in seen.tasks.items():
-        yield from (f"- {server}: {_inline(task)}" for task in tasks)
+        yield from (f"- {_code(f'{server}: {task}')}" for task in tasks)
     yield ""
     yield "</details>"
 
@@ -89,4 +89,10 @@ def _seen(seen: Seen) -> Iterator[str]:
 def _inline(text: str) -> str:
     """One line in which nothing is markup: a pull request's author must not write the comment's structure."""
     plain = " ".join(text.split())
-    return re.sub(r"([\\`*_{}\[\]<>#|~@])", r"\\\1", plain)
+    escaped = re.sub(r"([\\`*_{}\[\]<>#|~])", r"\\\1", plain)
+    return escaped.replace("@", "@\u200b")  # nobody is called by it
+
+
+def _code(text: str) -> str:
+    """The same for what stands in the code's type."""
+    return f"`{' '.join(text.split()).replace('`', chr(39))}`"

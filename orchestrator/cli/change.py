@@ -42,7 +42,7 @@ def plan(
     as_json: Json = False,
 ) -> None:
     """Say what merging would order, as Markdown. Exit 0 all covered, 3 invalid, 4 not covered, 5 no hours."""
-    from orchestrator.changes import document, text
+    from orchestrator.changes import document, ordering, text
     from orchestrator.changes.kept import Kept
     from orchestrator.changes.survey import survey
     from orchestrator.database.engine import connect
@@ -51,24 +51,22 @@ def plan(
     engine, history, now = connect(settings.database_url), _history(settings, git), datetime.now(UTC)
     kept = Kept(settings.home / "changes")
     with survey(settings, history, base, head) as found:
-        names = [name for name in found.customers if customer in (None, name)]
+        names = found.wanted(customer)
         proposals = [found.proposal(engine, name, now) for name in names]
-        base, head, notes = found.base, found.head, found.notes
+        base, head = found.base, found.head
+        warnings = [ordering.begins_elsewhere(kept, found, name) for name in names]
+        notes = [*found.notes, *(f"{words}: plan from there" for words in warnings if words)]
     documents = {each.digest: document.document(each) for each in proposals}
     for digest, each in documents.items():
         kept.keep_plan(digest, each | {"base": base, "head": head, "planned_at": now.isoformat()})
     seen = []
     if check:
-        from orchestrator.changes.ordering import of_commit
-
-        at = of_commit(settings, history.keep(head, kept.tree(head)), history.folder)
+        at = ordering.of_commit(settings, history.keep(head, kept.tree(head)), history.folder)
         seen = [each for proposal in proposals for each in _look(at, engine, proposal, head, now)]
     code = min((each.exit_code for each in proposals if each.exit_code), default=0)
     if as_json:
         whole = {"base": base, "head": head, "exit_code": code, "customers": list(documents.values())}
-        print(
-            json.dumps(whole | {"notes": list(notes), "checked": [asdict(each) for each in seen]}, indent=2)
-        )
+        print(json.dumps(whole | {"notes": notes, "checked": [asdict(each) for each in seen]}, indent=2))
     else:
         print(text.markdown(base, head, proposals, notes, seen))
     raise typer.Exit(code)

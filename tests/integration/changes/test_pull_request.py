@@ -31,7 +31,7 @@ def test_from_a_branch_to_the_statement(served: Server) -> None:
     served.write("inventories/acme/host_vars/acme-erp1.yml", "mems_greeting: good day\nharden_banner: low\n")
     served.commit("A friendlier greeting")
     planned = served.git("push", "origin", "greeting").stderr
-    assert 'mems\\_greeting: "hello" -\\> "good day"' in planned
+    assert 'mems_greeting: "hello" -> "good day"' in planned
     assert "| deploy | acme-erp1 | C1 | 2:00 | 8:00 | may stop |" in planned
     assert served.runs() == []
 
