@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 import typer
 
 from orchestrator import settings as settings_
+from orchestrator.cli.over import over
 from orchestrator.errors import UsageError, Waiting
 
 if TYPE_CHECKING:
@@ -203,6 +204,9 @@ def show(run_id: RunId, as_json: Json = False) -> None:
     with reading(connect(settings.database_url)) as connection:
         run = store.get(connection, run_id)
     _print_run(settings, run, as_json)
+
+
+app.command()(over)
 
 
 @app.command()
