@@ -2,6 +2,7 @@
 
 plans/<digest>.json               one customer's proposal, as it was shown
 merges/<commit>/<customer>.json   what a merge orders, written down before the first order
+merges/<commit>/<customer>.done   every order of it was placed
 merges/<commit>/<customer>.plan/  Pulumi's plan of it, until the run takes it as evidence
 applied/<customer>.json           {commit, tree}: which inventory the last ordered merge left
 trees/<commit>/                   a whole commit, which runs work with; it stays, as evidence does
@@ -60,14 +61,20 @@ class Kept:
         """Decided, once. FileExistsError when it was."""
         write_json(self._record(commit, customer), record, once=True)
 
+    def is_done(self, commit: str, customer: str) -> bool:
+        """Whether every order of the record was placed: announced again, nothing is placed."""
+        return self._record(commit, customer).with_suffix(".done").exists()
+
+    def note_done(self, commit: str, customer: str, tree: str) -> None:
+        """The customer's servers are told to become the folder with this id."""
+        applied = {"commit": commit, "tree": tree}
+        write_json(self.folder / "applied" / f"{customer}.json", applied)
+        write_json(self._record(commit, customer).with_suffix(".done"), applied)
+
     def applied(self, customer: str) -> dict[str, str] | None:
         """{commit, tree} of the last merge that was ordered for the customer; None before the first."""
         found: dict[str, str] | None = read_json(self.folder / "applied" / f"{customer}.json")
         return found
-
-    def note_applied(self, customer: str, commit: str, tree: str) -> None:
-        """The customer's servers are told to become this."""
-        write_json(self.folder / "applied" / f"{customer}.json", {"commit": commit, "tree": tree})
 
     def newest(self) -> str:
         """The commit that `merged` leads to; empty before the first."""

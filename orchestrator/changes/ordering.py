@@ -102,6 +102,10 @@ def of_commit(settings: Settings, tree: Path, folder: str) -> Settings:
 def _customer(merge: Merge, customer: str) -> Ordered:
     try:
         record = merge.kept.record(merge.found.head, customer)
+        if record and merge.kept.is_done(merge.found.head, customer):
+            runs = [(run, False) for each in record["orders"] if (run := _known(merge, customer, each))]
+            return Ordered(customer, record["digest"], tuple(runs))
+        _refuse_elsewhere(merge, customer)
         if record is None and (record := _decide(merge, customer)) is None:
             return Ordered(customer)
         runs = _carry_out(merge, customer, record)
@@ -116,10 +120,6 @@ def _decide(merge: Merge, customer: str) -> dict[str, Any] | None:
     trees, applied = found.trees(customer), kept.applied(customer)
     if applied and applied["tree"] == trees["after"]:
         return None
-    if words := begins_elsewhere(kept, found, customer):
-        last, head = (applied or {})["commit"][:12], found.head[:12]
-        mend = f"amc change plan --base {last} --head {head}, then amc change apply with the same"
-        raise Waiting(words, mend)
     engines_plan = kept.engines_plan(found.head, customer)
     shutil.rmtree(engines_plan, ignore_errors=True)
     proposal = found.proposal(merge.engine, customer, merge.now, merge.at, engines_plan)
@@ -153,6 +153,14 @@ def begins_elsewhere(kept: Kept, found: Survey, customer: str) -> str:
         return ""
     last = applied["commit"][:12]
     return f"{customer}: the last merge that was ordered is {last}, and this change begins elsewhere"
+
+
+def _refuse_elsewhere(merge: Merge, customer: str) -> None:
+    applied = merge.kept.applied(customer)
+    if applied and (words := begins_elsewhere(merge.kept, merge.found, customer)):
+        last, head = applied["commit"][:12], merge.found.head[:12]
+        mend = f"amc change plan --base {last} --head {head}, then amc change apply with the same"
+        raise Waiting(words, mend)
 
 
 def _refuse(merge: Merge, proposal: Proposal) -> None:
@@ -201,9 +209,11 @@ def _carry_out(merge: Merge, customer: str, record: dict[str, Any]) -> list[tupl
     """Do what the record says, or what is left of it."""
     for name in record["replaces"]:
         _take_over(merge, name)
-    contract = read_customer(merge.at.inventories, customer)
-    runs = [_place(merge, contract, record, each) for each in record["orders"]]
-    merge.kept.note_applied(customer, record["head"], record["tree"])
+    runs = []
+    if record["orders"]:
+        contract = read_customer(merge.at.inventories, customer)
+        runs = [_place(merge, contract, record, each) for each in record["orders"]]
+    merge.kept.note_done(record["head"], customer, record["tree"])
     return runs
 
 
@@ -223,7 +233,7 @@ def _take_over(merge: Merge, name: str) -> None:
 def _place(
     merge: Merge, contract: Contract, record: dict[str, Any], each: dict[str, Any]
 ) -> tuple[Run, bool]:
-    order = Order(contract.customer, each["activity"], tuple(each["servers"]), merge.cause, each["key"])
+    order = _order(merge, contract.customer, each)
     plan = None
     if order.activity in placing.PLANNED and placing.before(merge.engine, order) is None:
         plan = _engines_plan(merge, contract.customer)
@@ -238,6 +248,14 @@ def _place(
             merge.engine, run.id, by=record["by"], why=why, now=merge.now, enqueue=merge.enqueue
         )
     return run, is_new
+
+
+def _order(merge: Merge, customer: str, each: dict[str, Any]) -> Order:
+    return Order(customer, each["activity"], tuple(each["servers"]), merge.cause, each["key"])
+
+
+def _known(merge: Merge, customer: str, each: dict[str, Any]) -> Run | None:
+    return placing.before(merge.engine, _order(merge, customer, each))
 
 
 def _engines_plan(merge: Merge, customer: str) -> Path:

@@ -112,7 +112,6 @@ class Server:
         self.commit("The beginning")
         self.git("push", "--quiet", "origin", "main")
         shutil.copytree(self.clone, self.folder / "installed", ignore=shutil.ignore_patterns(".git"))
-        self.amc("init")
 
     def serve(self) -> None:
         """`git daemon` with the hook; the clone's origin is its address from now on."""
