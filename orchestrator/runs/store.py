@@ -112,6 +112,12 @@ def ordered_keys(connection: Connection, keys: Collection[str]) -> set[str]:
     return set(connection.execute(select(runs.c.key).where(runs.c.key.in_(keys))).scalars())
 
 
+def of_keys(connection: Connection, keys: Collection[str]) -> dict[str, Run]:
+    """The newest run of each key, refused ones too."""
+    query = select(runs).where(runs.c.key.in_(keys)).order_by(runs.c.ordered_at)
+    return {row.key: _run(row) for row in connection.execute(query)}
+
+
 def last_ordered(connection: Connection, customer: str, cause: str) -> datetime | None:
     """When something was last ordered for this cause, refused or not."""
     query = select(func.max(runs.c.ordered_at)).where(runs.c.customer == customer, runs.c.cause == cause)
