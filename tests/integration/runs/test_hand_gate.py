@@ -1,4 +1,4 @@
-"""The gate, with the real ansible-playbook: work by hand is let in, or refused with its reason; no way round."""
+"""The gate, with the real ansible-playbook: work by hand is let in, or refused with its reason; no way by."""
 
 import json
 from collections.abc import Iterator
