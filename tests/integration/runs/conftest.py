@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -255,9 +256,10 @@ def _by_order_alone(contract: str) -> str:
     return found
 
 
-def build(folder: Path) -> House:
+def build(folder: Path, **more: str) -> House:
+    """In an empty folder; `more` settings, as AMC_DATABASE_URL for another database than a file."""
     repository = folder / "repository"
-    (repository / "playbooks").mkdir(parents=True)
+    shutil.copytree(REPOSITORY / "playbooks" / "files", repository / "playbooks" / "files")
     (repository / "playbooks" / "patch.yml").write_text(PATCH.replace("HOUSE", str(folder)))
     contract = Path("inventories", "acme", "group_vars", "all", "contract.yml")
     (repository / contract).parent.mkdir(parents=True)
@@ -266,7 +268,7 @@ def build(folder: Path) -> House:
     (folder / "report").write_text('{"packages": [{"name": "bash"}], "cves": ["CVE-2026-1", "CVE-2026-2"]}')
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AMC_", "ANSIBLE_"))}
     own = {"AMC_HOME": str(folder / "home"), "AMC_REPOSITORY": str(repository), "A_TOKEN": SECRET}
-    house = House(folder, kept | own)
+    house = House(folder, kept | own | more)
     house.amc("init")
     return house
 
