@@ -86,3 +86,22 @@ def test_locks_hold_names_versions_and_hashes_only() -> None:
     )
     strange = [line for path in locks for line in lines(path) if not allowed.fullmatch(line)]
     assert strange == []
+
+
+@pytest.mark.parametrize(
+    ("package", "only"),
+    [
+        ("pulumi.automation", "orchestrator/sizing/stack.py"),
+        ("ansible_runner", "orchestrator/runs/execution.py"),
+    ],
+)
+def test_one_module_knows(package: str, only: str) -> None:
+    """What is kept behind one module is imported by that one."""
+    imports = re.compile(rf"^\s*(from|import) {re.escape(package)}\b", re.MULTILINE)
+    sources = [
+        path
+        for path in tracked()
+        if path.suffix == ".py" and path.is_relative_to(REPOSITORY / "orchestrator")
+    ]
+    found = [str(path.relative_to(REPOSITORY)) for path in sources if imports.search(path.read_text())]
+    assert found == [only]

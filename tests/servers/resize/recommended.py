@@ -16,7 +16,7 @@ from tests.integration.sizing import exposition
 from tests.integration.sizing.backfilled import prometheus
 from tests.unit.sizing.histories import Erp
 
-HISTORY = Erp(days=12, cpus=0.5, memory_mib=1024, busy=0.5, working_set=450, disk=4, disk_size=8)
+HISTORY = Erp(days=12, cpus=0.5, memory_mib=1024, busy=0.25, working_set=450, disk=4, disk_size=8)
 LASTS = timedelta(minutes=6)
 """For so long the measured load is told to have lasted: the rules want five minutes of it."""
 
@@ -36,6 +36,10 @@ class Counters:
     at: float
     cpu: float
     waiting: float
+
+    def used_since(self, before: "Counters") -> float:
+        """CPUs."""
+        return (self.cpu - before.cpu) / (self.at - before.at)
 
     @staticmethod
     def of(made: Installation) -> "Counters":
@@ -60,7 +64,7 @@ class Counters:
 def recommended(made: Installation, before: Counters, after: Counters, response_s: float) -> Any:
     """The recommendation (JSON) for a load between two moments; 95 % of its calls took up to `response_s`."""
     seconds = after.at - before.at
-    cpus, waiting = (after.cpu - before.cpu) / seconds, min(1.0, (after.waiting - before.waiting) / seconds)
+    cpus, waiting = after.used_since(before), min(1.0, (after.waiting - before.waiting) / seconds)
     now = datetime.now(UTC)
     families = exposition.mems(HISTORY.load(now))
     exposition.saturated(families, now, cpus, LASTS, waiting=waiting, response_s=response_s)
