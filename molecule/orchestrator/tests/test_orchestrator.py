@@ -1,5 +1,6 @@
 """What role orchestrator promises: services that do the work, shut in, and somebody who is told."""
 
+import http.client
 import json
 import os
 import ssl
@@ -101,7 +102,7 @@ def test_the_http_side_needs_tls_and_a_token(host, address):
     """Its certificate is of the provider's CA and of its address."""
     assert ask(address, "/health")[0] == 200
     assert ask(address, "/v1/balance/acme")[0] == 401
-    with pytest.raises(OSError, match="."):
+    with pytest.raises((OSError, http.client.HTTPException)):
         ask(address, "/health", scheme="http")
     token = host.check_output("amc token add --name molecule --role engineer --customer acme").split()[-1]
     status, body = ask(address, "/v1/balance/acme", token)
