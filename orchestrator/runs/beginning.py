@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from orchestrator.runs import store
+from orchestrator.runs import store, waiting
 from orchestrator.runs.evidence import Evidence, write_json
 from orchestrator.runs.states import Event
 from orchestrator.runs.store import Run
@@ -20,8 +20,12 @@ class Elsewhere(Exception):
     """Another worker has begun the run, and its evidence is not here: nobody can tell what it launched."""
 
 
+class TooLate(Exception):
+    """What is left of its window does not suffice: it was in the queue for too long."""
+
+
 def begin(settings: Settings, engine: Engine, run: str, now: datetime) -> Evidence:
-    """Note that the run is taken; its evidence folder says what was ordered. Over, Elsewhere.
+    """Note that the run is taken; its evidence folder says what was ordered. Over, Elsewhere, TooLate.
 
     The order is written while the row is locked, so a run that was begun has its evidence somewhere; where
     that is not here, the run was begun on another machine, or in a home of its own.
@@ -31,6 +35,8 @@ def begin(settings: Settings, engine: Engine, run: str, now: datetime) -> Eviden
         found = store.locked(connection, run)
         if not found.is_open:
             raise Over(found.words)
+        if words := waiting.too_late(connection, found, now):
+            raise TooLate(words)
         if found.started_at is not None and not evidence.order.exists():
             raise Elsewhere(f"another worker began it, and its evidence is not in {settings.runs_dir}")
         store.move(connection, found, Event.START, found.words, started_at=found.started_at or now)

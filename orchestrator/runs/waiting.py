@@ -19,7 +19,7 @@ from orchestrator.errors import HoursInsufficient, InvalidInput
 from orchestrator.runs import holds, store
 from orchestrator.runs.order import SCHEDULE
 from orchestrator.runs.placing import Enqueue
-from orchestrator.runs.states import Event
+from orchestrator.runs.states import Event, State
 from orchestrator.runs.store import Run
 from orchestrator.runs.timing import keeps_to_windows
 from orchestrator.schedule.occurrences import expected, late_place
@@ -49,12 +49,7 @@ def release_one(connection: Connection, run_id: str, now: datetime, enqueue: Enq
     if not run.waits or run.planned_at is None or run.planned_at > now:
         return ""
     contract = contract_of(run)
-    windowed = keeps_to_windows(
-        run.activity,
-        check=run.check_mode,
-        is_first=store.never_deployed(connection, run.customer, run.servers),
-        urgent=run.urgent,
-    )
+    windowed = _keeps_to_windows(connection, run)
     place = _place(contract, run, now, windowed)
     if place.at is None:
         return _cancel(connection, run, "; ".join(reason.words for reason in place.reasons), now)
@@ -67,12 +62,34 @@ def release_one(connection: Connection, run_id: str, now: datetime, enqueue: Enq
     return "its time has come"
 
 
+def too_late(connection: Connection, run: Run, now: datetime) -> str:
+    """Why a queued run must not begin by now: its window has gone by while no worker took it; "" else.
+
+    What it lacks of the time that it is expected to take may be LATE: it was held against the windows when
+    it was released.
+    """
+    if run.state is not State.QUEUED or not _keeps_to_windows(connection, run):
+        return ""
+    contract = contract_of(run)
+    lasts = max(expected(contract, cast(ActivityName, run.activity)) - LATE, LATE)
+    place = first_place(contract, now, lasts)
+    if place.at == now:
+        return ""
+    why = "; ".join(reason.words for reason in place.reasons)
+    return f"no worker took it in its window, so nothing was done: {why}; order it again"
+
+
 def contract_of(run: Run) -> Contract:
     """The contract as it stands today; as it stood when the order came, where today's can't be read."""
     try:
         return read_customer(Path(run.inventory).parent, run.customer)
     except InvalidInput:
         return run.agreed()
+
+
+def _keeps_to_windows(connection: Connection, run: Run) -> bool:
+    is_first = store.never_deployed(connection, run.customer, run.servers)
+    return keeps_to_windows(run.activity, check=run.check_mode, is_first=is_first, urgent=run.urgent)
 
 
 def _place(contract: Contract, run: Run, now: datetime, windowed: bool) -> Place:

@@ -22,7 +22,7 @@ from sqlalchemy.exc import DatabaseError
 from orchestrator.database.engine import is_sqlite, parse_url, reading, refusal
 from orchestrator.runs import attempts, lock, outcome, stopping, store, takeover
 from orchestrator.runs.attempts import Fate
-from orchestrator.runs.beginning import Elsewhere, Over, begin
+from orchestrator.runs.beginning import Elsewhere, Over, TooLate, begin
 from orchestrator.runs.evidence import Evidence
 from orchestrator.runs.rounds import Rounds, Watch
 from orchestrator.runs.states import Event
@@ -158,6 +158,8 @@ def _follow(settings: Settings, engine: Engine, run: str) -> tuple[Event, str]:
         return outcome.judge(evidence, fate, words)
     except Over:
         return Event.CANCEL, ""
+    except TooLate as error:
+        return Event.FAIL, str(error)
     except Elsewhere as error:
         return Event.LOSE, str(error)
     except Exception as error:

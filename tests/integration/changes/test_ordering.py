@@ -7,7 +7,7 @@ import pytest
 
 from orchestrator.contracts.read import read_customer
 from orchestrator.errors import HoursInsufficient, InvalidInput, NotCovered, UsageError, Waiting
-from orchestrator.runs import placing
+from orchestrator.runs import beginning, placing
 from orchestrator.runs.order import Order
 from orchestrator.runs.states import State
 from tests.integration.changes.conftest import NOW, Desk
@@ -53,9 +53,8 @@ def test_a_moved_server_asks_for_a_new_plan(desk: Desk) -> None:
     contract = read_customer(desk.settings.inventories, "acme")
     order = Order("acme", "deploy", ("acme-erp1",), "engineer", "by-hand")
     run, _ = placing.place(desk.engine, desk.settings, contract, order, now=NOW, enqueue=lambda *_: None)
-    from orchestrator.runs import outcome
 
-    outcome.begin(desk.settings, desk.engine, run.id, NOW)
+    beginning.begin(desk.settings, desk.engine, run.id, NOW)
     (ordered,) = desk.apply(base, head)
     assert isinstance(ordered.refusal, Waiting) and ordered.refusal.exit_code == 6
     assert "the last runs on the servers moved since it was planned" in str(ordered.refusal)

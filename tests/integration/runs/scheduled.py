@@ -11,7 +11,7 @@ from orchestrator.contracts.model import Contract
 from orchestrator.contracts.read import read_customer
 from orchestrator.database.engine import connect, reading
 from orchestrator.ledger import reading as ledger
-from orchestrator.runs import outcome, placing, planning, store, waiting
+from orchestrator.runs import beginning, outcome, placing, planning, store, waiting
 from orchestrator.runs.evidence import write_json
 from orchestrator.runs.order import Order
 from orchestrator.runs.states import Event
@@ -81,13 +81,13 @@ class Scheduled:
     def plan(self, now: datetime) -> list[str]:
         return planning.plan_ahead(self.settings, self.engine, now, self.enqueue)
 
-    def work(self, run: str, now: datetime) -> Run:
-        """The run from the queue to its end, ten minutes of work."""
-        evidence = outcome.begin(self.settings, self.engine, run, now)
-        beat = [now.isoformat(), (now + timedelta(minutes=10)).isoformat()]
+    def work(self, run: str, now: datetime, minutes: int = 10) -> Run:
+        """The run from the queue to its end."""
+        evidence = beginning.begin(self.settings, self.engine, run, now)
+        ended = now + timedelta(minutes=minutes)
+        beat = [now.isoformat(), ended.isoformat()]
         write_json(evidence.attempt(1).claim, {})
         write_json(evidence.attempt(1).effort, [beat])
-        ended = now + timedelta(minutes=10)
         outcome.settle(self.settings, self.engine, run, Event.SUCCEED, "", now=ended)
         return self.run(run)
 

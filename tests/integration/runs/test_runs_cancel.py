@@ -3,9 +3,9 @@
 import pytest
 
 from orchestrator.errors import UsageError
-from orchestrator.runs import outcome, view
+from orchestrator.runs import beginning, outcome, view
 from orchestrator.runs.cancelling import cancel
-from orchestrator.runs.states import Event, ImpossibleTransition, State
+from orchestrator.runs.states import Event, State
 
 from .conftest import House
 from .scheduled import FRIDAY_NIGHT, PATCH_SECONDS, TUESDAY, Scheduled
@@ -21,8 +21,8 @@ def test_waiting_or_queued_it_ends_at_once(scheduled: Scheduled) -> None:
         assert (ended.state, ended.exit_code, ended.charged) == (State.CANCELLED, 6, 0)
         assert ended.words == "cancelled by K. Brandt: the month's end"
         assert scheduled.postings(run.id) == ["hold", "void"]
-        with pytest.raises(ImpossibleTransition):
-            outcome.begin(scheduled.settings, scheduled.engine, run.id, TUESDAY)
+        with pytest.raises(beginning.Over, match="cancelled by"):
+            beginning.begin(scheduled.settings, scheduled.engine, run.id, TUESDAY)
         with pytest.raises(UsageError, match="it has ended"):
             cancel(scheduled.engine, run.id, **WHO, now=TUESDAY)
     assert scheduled.held() == 0
@@ -48,7 +48,7 @@ def test_a_check_run_has_no_hold_to_give_back(scheduled: Scheduled) -> None:
 def test_a_running_one_is_told_to_end(scheduled: Scheduled) -> None:
     """The first who asks is noted; its hold stays until it has ended, and what it used is settled."""
     run = scheduled.order("patch", TUESDAY, urgent="a hole")
-    outcome.begin(scheduled.settings, scheduled.engine, run.id, TUESDAY)
+    beginning.begin(scheduled.settings, scheduled.engine, run.id, TUESDAY)
     told = cancel(scheduled.engine, run.id, **WHO, now=TUESDAY)
     assert (told.state, told.stop) == (State.RUNNING, WHO | {"at": TUESDAY.isoformat()})
     again = cancel(scheduled.engine, run.id, by="another", why="too", now=TUESDAY)

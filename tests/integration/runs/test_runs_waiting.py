@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.errors import NotCovered, UsageError
-from orchestrator.runs import approval, following, view
+from orchestrator.runs import approval, beginning, following, view
 from orchestrator.runs.states import State
 
 from .scheduled import FRIDAY_NIGHT, PATCH_SECONDS, SATURDAY_NIGHT, TUESDAY, Scheduled
@@ -95,9 +95,10 @@ def test_one_at_a_time_so_that_none_begins_after_the_window(scheduled: Scheduled
     one, two = scheduled.order("patch", TUESDAY), scheduled.order("patch", TUESDAY + MINUTE)
     scheduled.release(FRIDAY_NIGHT)
     assert scheduled.queued == [one.id]
-    late = FRIDAY_NIGHT + timedelta(hours=5, minutes=40)
-    scheduled.work(one.id, late)
-    scheduled.release(late + timedelta(minutes=10))
+    scheduled.release(FRIDAY_NIGHT + 30 * MINUTE)
+    assert scheduled.queued == [one.id]
+    scheduled.work(one.id, FRIDAY_NIGHT, minutes=340)
+    scheduled.release(FRIDAY_NIGHT + 340 * MINUTE)
     assert scheduled.queued == [one.id]
     assert scheduled.run(two.id).planned_at == SATURDAY_NIGHT
 
@@ -177,6 +178,19 @@ def test_two_workers_release_it_once(scheduled: Scheduled) -> None:
     assert Counter(scheduled.queued) == dict.fromkeys(go, 1)
     assert scheduled.postings(moves.id) == ["hold", "void", "hold"]
     assert scheduled.held() == PATCH_SECONDS
+
+
+def test_nobody_takes_it_in_its_window(scheduled: Scheduled) -> None:
+    """Released, and found on Sunday: it does not begin; an emergency does, whatever the day."""
+    run = scheduled.order("patch", TUESDAY)
+    scheduled.release(FRIDAY_NIGHT)
+    sunday = SATURDAY_NIGHT + timedelta(hours=15)
+    with pytest.raises(beginning.TooLate, match=r"no worker took it in its window.*Sunday 2026-11-29 13:00"):
+        beginning.begin(scheduled.settings, scheduled.engine, run.id, sunday)
+    assert scheduled.run(run.id).state is State.QUEUED
+    urgent = scheduled.order("patch", TUESDAY, urgent="a hole")
+    beginning.begin(scheduled.settings, scheduled.engine, urgent.id, sunday)
+    assert scheduled.run(urgent.id).state is State.RUNNING
 
 
 def test_one_follows_a_run_that_begins_soon(scheduled: Scheduled) -> None:
