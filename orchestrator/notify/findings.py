@@ -48,13 +48,13 @@ def gather(connection: Connection, agreed: list[Agreement], now: datetime, hours
 def of_runs(connection: Connection, now: datetime) -> Iterator[Message]:
     """Of runs that wait for a decision, and of those that ended badly within TOLD_WITHIN."""
     undecided = and_(runs.c.state == State.WAITING, runs.c.needs_approval, runs.c.decision.is_(None))
-    moment = runs.c.ended_at
-    badly = and_(runs.c.state.in_(messages.TOLD_ENDS), or_(moment > now - TOLD_WITHIN, moment.is_(None)))
-    recent = and_(badly, runs.c.ordered_at > now - 10 * TOLD_WITHIN, runs.c.check_mode.is_(False))
-    for run in _found(connection, or_(undecided, recent)):
+    real = runs.c.check_mode.is_(False)
+    badly = and_(runs.c.state.in_(messages.TOLD_ENDS), runs.c.ended_at > now - TOLD_WITHIN, real)
+    refused = and_(runs.c.state == State.REFUSED, runs.c.ordered_at > now - TOLD_WITHIN, real)
+    for run in _found(connection, or_(undecided, badly, refused)):
         if run.state is State.WAITING:
             yield messages.of_approval(run, now)
-        elif run.state is not State.REFUSED or _is_news(run, now):
+        elif run.state is not State.REFUSED or run.cause.startswith(BY_ITSELF):
             yield messages.of_end(run, now)
 
 
@@ -160,10 +160,6 @@ def _is_made_up(connection: Connection, each: Occurrence, now: datetime) -> bool
         runs.c.ordered_at.between(each.due, now),
     )
     return bool(_found(connection, or_(runs.c.key == each.uid, done)))
-
-
-def _is_news(run: Run, now: datetime) -> bool:
-    return run.cause.startswith(BY_ITSELF) and run.ordered_at > now - TOLD_WITHIN
 
 
 def _under(connection: Connection, key: str) -> Run | None:

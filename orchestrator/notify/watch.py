@@ -71,11 +71,11 @@ def beat(settings: Settings, engine: Engine, now: datetime, faults: Sequence[str
         _WATCH.scraped = True
         _WATCH.say(scrape.listen(settings, engine))
     wrong, _WATCH.faults = list(_WATCH.faults), {}
-    wrong += overdue(settings, engine, now)
     if settings.notify_file:
         _WATCH.run("tell", lambda: _tell(settings, engine, now))
         wrong += [_WATCH.untold] if _WATCH.untold else []
-    _WATCH.run("ping", lambda: _ping(settings, wrong))
+    if settings.ping_url:
+        _WATCH.run("ping", lambda: _ping(settings, engine, now, wrong))
 
 
 def leave(settings: Settings, engine: Engine, now: datetime) -> None:
@@ -134,6 +134,10 @@ def _tell(settings: Settings, engine: Engine, now: datetime) -> None:
         _WATCH.say(_WATCH.untold)
 
 
-def _ping(settings: Settings, wrong: list[str]) -> None:
+def _ping(settings: Settings, engine: Engine, now: datetime, wrong: list[str]) -> None:
+    try:
+        wrong += overdue(settings, engine, now)
+    except Exception as error:
+        wrong.append(f"{type(error).__name__}: {error}")
     if words := ping.send(settings, wrong):
         _WATCH.say(f"the dead-man's switch can't be reached: {words}")

@@ -1,11 +1,8 @@
 """`amc doctor`: a sound installation, and each fault found for real, with what to do."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-
-import pytest
 
 from orchestrator.contracts.read import PLACE
 from orchestrator.database.engine import connect
@@ -18,8 +15,6 @@ from orchestrator.settings import Settings
 
 from .conftest import NOW, House, Place
 from .receiver import Receiver
-
-Break = Callable[[House], Settings]
 
 
 def faults(settings: Settings, now: datetime) -> list[Finding]:
@@ -64,28 +59,35 @@ def engine(house: House) -> Settings:
     return replace(house.settings, pulumi=program)
 
 
-def database(house: House) -> Settings:
-    return replace(house.settings, database_url=f"sqlite:///{house.folder}/none.db")
+def test_every_fault_is_found_with_what_to_do(house: House) -> None:
+    """All at once: none hides another, and no secret is in any word."""
+    contract(house)
+    secret(house)
+    home(house)
+    settings = house.settings
+    for name, broken in (("ssh_config", ssh), ("notify_file", channels), ("pulumi", engine)):
+        settings = replace(settings, **{name: getattr(broken(house), name)})
+    found = {each.what: each for each in faults(settings, NOW)}
+    wanted = {
+        "home": ("is open to others", "chmod 700"),
+        "secrets": ("password is open to others", "chmod go="),
+        "engine": ("says 1.0.0, not", "scripts/pulumi"),
+        "ssh": ("terminating, 1 bad configuration options", "AMC_SSH_CONFIG"),
+        "inventories": ("contract.yml:5: version must be a whole number", "version: 1"),
+        "notifications": ("notify.yml:2: ops: Apprise knows no such address", "mailtos://"),
+    }
+    assert list(found) == list(wanted)
+    for what, (words, mend) in wanted.items():
+        assert words in found[what].words
+        assert mend in found[what].mend
+        assert "swordfish" not in found[what].words
 
 
-@pytest.mark.parametrize(
-    ("broken", "what", "words", "mend"),
-    [
-        (contract, "inventories", "contract.yml:5: version must be a whole number", "version: 1"),
-        (secret, "secrets", "password is open to others", "chmod go="),
-        (home, "home", "is open to others", "chmod 700"),
-        (ssh, "ssh", "terminating, 1 bad configuration options", "AMC_SSH_CONFIG"),
-        (channels, "notifications", "notify.yml:2: ops: Apprise knows no such address", "mailtos://"),
-        (engine, "engine", "says 1.0.0, not", "scripts/pulumi"),
-        (database, "database", "there is no database yet", "amc init"),
-    ],
-)
-def test_each_fault_is_found_alone(house: House, broken: Break, what: str, words: str, mend: str) -> None:
-    (found,) = faults(broken(house), NOW)
-    assert found.what == what
-    assert words in found.words
-    assert mend in found.mend
-    assert "swordfish" not in found.words
+def test_without_a_database(house: House) -> None:
+    missing = replace(house.settings, database_url=f"sqlite:///{house.folder}/none.db")
+    (found,) = faults(missing, NOW)
+    assert (found.what, found.mend) == ("database", "run amc init")
+    assert "there is no database yet" in found.words
 
 
 def test_as_a_command(house: House) -> None:

@@ -18,7 +18,7 @@ from orchestrator.ledger import store as ledger
 from orchestrator.notify import courier, outbox, watch
 from orchestrator.notify.tables import beats, deliveries
 from orchestrator.runs import store
-from orchestrator.runs.states import Event
+from orchestrator.runs.states import Event, State
 from orchestrator.runs.store import Run
 from orchestrator.settings import Settings
 
@@ -201,6 +201,20 @@ def test_an_approval_is_wanted(settings: Settings, engine: Engine, receiver: Rec
     watch.tell(settings, engine, NOW)
     assert receiver.titles == ["acme: resize waits for an approval (acme-erp1)"]
     assert "amc run approve acme-resize-1" in receiver.told[0]["message"]
+
+
+def test_what_came_by_itself_and_was_refused(
+    settings: Settings, engine: Engine, receiver: Receiver, place: Place
+) -> None:
+    """Nobody sat in front of it; an engineer has read his refusal."""
+    run = replace(place("patch", "one"), state=State.REFUSED, words="the hours do not suffice", held=None)
+    with engine.begin() as connection:
+        for cause in ("engineer", "schedule", "change 0123456789ab"):
+            store.add(connection, replace(run, id=f"acme-{cause[:6]}", key=cause, cause=cause))
+    for _ in range(2):
+        watch.tell(settings, engine, NOW)
+    assert receiver.titles == ["acme: patch was refused (acme-erp1)"] * 2
+    assert all("the hours do not suffice" in each["message"] for each in receiver.told)
 
 
 def test_hours_are_told_at_80_95_and_100_percent(
