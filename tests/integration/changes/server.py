@@ -140,6 +140,13 @@ class Server:
             time.sleep(0.05)
         self.git("remote", "set-url", "origin", f"git://127.0.0.1:{self.port}/remote.git")
 
+    def work(self) -> None:
+        """A worker that stays, as an installation has one."""
+        log = (self.folder / "worker.log").open("ab")
+        words = [sys.executable, "-m", "orchestrator.cli.main", "worker"]
+        with log:
+            subprocess.Popen(words, env=self.environment, stdout=log, stderr=log, start_new_session=True)
+
     def close(self) -> None:
         """End the server, and whatever of the installation still works."""
         if self.daemon:
@@ -147,7 +154,7 @@ class Server:
             self.daemon.wait(DEADLINE_S)
         from orchestrator.runs.processes import carrying, end
 
-        assert end(carrying("AMC_HOME", str(self.home)), patience=5) == []
+        assert end(carrying("AMC_HOME", str(self.home)), patience=1) == []
 
     def write(self, path: str, text: str) -> None:
         file = self.clone / path
@@ -211,7 +218,11 @@ class Server:
             time.sleep(0.3)
 
     def logs(self) -> str:
-        paths = [self.home / "worker.log", *sorted(self.home.glob("runs/*/attempt-*/*.log"))]
+        paths = [
+            self.folder / "worker.log",
+            self.home / "worker.log",
+            *sorted(self.home.glob("runs/*/attempt-*/*.log")),
+        ]
         paths += sorted(self.home.glob("runs/*/attempt-*/log.txt"))
         return "\n".join(f"--- {path}\n{path.read_text()}" for path in paths if path.exists())
 
