@@ -9,11 +9,12 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
+from orchestrator.changes.differences import Intent
 from orchestrator.changes.history import History
 from orchestrator.changes.intent import intent, refuse_faults, told_of
 from orchestrator.changes.proposal import CODE, Look, Proposal, propose
 from orchestrator.database.engine import reading
-from orchestrator.errors import UsageError
+from orchestrator.errors import InvalidInput, UsageError
 from orchestrator.fleet.read import NOT_A_CUSTOMER, customers
 from orchestrator.settings import Settings
 
@@ -42,11 +43,18 @@ class Survey:
         head = self.folder / "head"
         seen = settings or replace(self.settings, inventories=head / self.history.folder)
         look = Look(seen, self.trees(customer), engines_plan or self.folder / f"{customer}.plan")
-        with told_of(self.base, self.folder / "base"):
-            before = intent(self.folder / "base" / self.history.folder, customer)
+        before = self._at_base(customer)
         with told_of(self.head, head), reading(engine) as connection:
             after = intent(head / self.history.folder, customer)
             return propose(connection, look, before, after, now)
+
+    def _at_base(self, customer: str) -> Intent:
+        try:
+            with told_of(self.base, self.folder / "base"):
+                return intent(self.folder / "base" / self.history.folder, customer)
+        except InvalidInput as error:
+            mend = "what was not valid can't be compared: begin with an older --base, at which it was"
+            raise InvalidInput([replace(each, mend=mend) for each in error.problems]) from error
 
     def wanted(self, customer: str | None) -> list[str]:
         """Those that differ, or the named one when it does. UsageError: there is no such customer."""

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.changes.survey import survey
 from orchestrator.contracts.read import read_customer
 from orchestrator.errors import HoursInsufficient, InvalidInput, NotCovered, UsageError, Waiting
 from orchestrator.runs import beginning, placing
@@ -199,3 +200,36 @@ def test_a_customer_that_ends(desk: Desk) -> None:
     assert proposal.orders == () and "nothing more is maintained" in proposal.notes[-1]
     (ordered,) = desk.apply(base, head)
     assert ordered.refusal is None and ordered.runs == ()
+
+
+def test_what_was_not_valid_is_no_beginning(desk: Desk) -> None:
+    """A mistake that was merged is mended by a plan from before it."""
+    good = desk.server.head()
+    _, broken = desk.push({CONTRACT_FILE: "amc_contract: {customer: acme}\n"})
+    _, mended = desk.push({CONTRACT_FILE: FRIDAYS.replace("version: 1", "version: 2")})
+    with pytest.raises(InvalidInput, match="begin with an older --base") as told:
+        desk.plan(broken, mended)
+    assert str(told.value.problems[0].file).startswith(f"{broken[:12]}:")
+    assert desk.plan(good, mended)[0].contract_differences[0] == "version: 1 -> 2"
+
+
+def test_what_differs_beside_the_customers_is_named(desk: Desk) -> None:
+    """Nothing is ordered for it; the link that an installation may follow leads to it."""
+    base, head = desk.push(
+        {
+            "roles/harden/tasks/main.yml": "[]\n",
+            "inventories/provider/hosts.yml": "all: {children: {backup_server: {hosts: {backup1: }}}}\n",
+            "docs/page.md": "words\n",
+        }
+    )
+    with survey(desk.settings, desk.history, base, head) as found:
+        assert found.customers == ()
+        shared, code = found.notes
+    assert shared.startswith("inventories/provider/ differs") and code.startswith("roles/harden differ")
+    assert desk.apply(base, head) == [] and desk.apply(head, head) == []
+    assert desk.kept.newest() == head
+    with (
+        pytest.raises(UsageError, match="there is no customer nobody"),
+        survey(desk.settings, desk.history, base, head) as found,
+    ):
+        found.wanted("nobody")

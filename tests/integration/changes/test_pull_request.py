@@ -62,7 +62,7 @@ def test_from_a_branch_to_the_statement(served: Server) -> None:
 
 
 def test_what_was_not_planned_is_not_ordered(served: Server) -> None:
-    """A push to the main branch that nobody saw a plan of is told so; planned, it is ordered."""
+    """A push to the main branch without a plan is told so. Planned, it is ordered once, thrice at once."""
     base = served.head()
     served.write("inventories/acme/host_vars/acme-erp1.yml", "mems_greeting: hi\nharden_banner: low\n")
     head = served.commit("In a hurry")
@@ -70,6 +70,8 @@ def test_what_was_not_planned_is_not_ordered(served: Server) -> None:
     assert "this change was never planned" in told and "refused (exit 6)" in told, told
     assert served.runs() == []
     served.change("plan", base, head)
-    assert "deploy on acme-erp1" in _announce(served, base, head)
-    served.until_ended(1)
-    assert served.made() == "hi"
+    with ThreadPoolExecutor(3) as pool:
+        answers = list(pool.map(lambda _: _announce(served, base, head), range(3)))
+    assert sorted("ordered before" in answer for answer in answers) == [False, True, True], answers
+    (run,) = served.until_ended(1)
+    assert (run["state"], served.made()) == ("done", "hi")
