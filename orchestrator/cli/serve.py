@@ -38,7 +38,7 @@ def serve(
     import uvicorn
 
     from orchestrator.database.engine import connect
-    from orchestrator.web import app
+    from orchestrator.web import app, serving
 
     settings = settings_.read()
     uvicorn.run(
@@ -47,15 +47,7 @@ def serve(
         port=port,
         ssl_certfile=certificate,
         ssl_keyfile=key,
-        log_level="warning",
-        server_header=False,
-        proxy_headers=False,
-        limit_concurrency=200,
-        timeout_keep_alive=15,
-        timeout_graceful_shutdown=10,
-        h11_max_incomplete_event_size=16 * 1024,
-        http="h11",
-        ws="none",
+        **serving.OPTIONS,
     )
 
 

@@ -2,7 +2,8 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic.fields import FieldInfo
 
 from orchestrator.contracts.activities import ActivityName
 from orchestrator.runs import hand
@@ -16,7 +17,20 @@ Key = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,9
 RunId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,199}$")]
 ReportName = Annotated[str, StringConstraints(pattern=rf"^{hand.NAME.pattern}$")]
 OptionName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z_]{0,40}$")]
-Count = Annotated[int, Field(ge=0, le=1_000_000)]
+
+
+def _whole(value: object) -> object:
+    """In JSON 2.0 is an integer, too."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def at_most(length: int) -> FieldInfo:
+    """Of a mapping: so many entries, and none under another name."""
+    found: FieldInfo = Field(max_length=length, json_schema_extra={"additionalProperties": False})
+    return found
+
+
+Count = Annotated[int, Field(ge=0, le=1_000_000), BeforeValidator(_whole)]
 
 
 class Body(BaseModel):
@@ -34,7 +48,7 @@ class Asked(Body):
     key: Key
     host: Words
     urgent: Words | None = None
-    options: Annotated[dict[OptionName, Words], Field(max_length=10)] = {}
+    options: Annotated[dict[OptionName, Words], at_most(10)] = {}
 
 
 class LetIn(Body):
@@ -60,9 +74,9 @@ class Ended(Body):
 
     status: Literal["successful", "failed"]
     words: Said = ""
-    servers: Annotated[dict[Name, Counts], Field(max_length=200)] = {}
+    servers: Annotated[dict[Name, Counts], at_most(200)] = {}
     reports: Annotated[
-        dict[Name, Annotated[dict[ReportName, dict[str, Any]], Field(max_length=20)]], Field(max_length=200)
+        dict[Name, Annotated[dict[ReportName, dict[str, Any]], at_most(20)]], at_most(200)
     ] = {}
 
 
