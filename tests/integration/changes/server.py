@@ -109,6 +109,8 @@ class Server:
         for activity, variable in (("deploy", "mems_greeting"), ("harden", "harden_banner")):
             text = PLAYBOOK.replace("HOUSE", str(self.folder)).replace("VARIABLE", variable)
             self.write(f"playbooks/{activity}.yml", text.replace("ACTIVITY", activity))
+        gate = "playbooks/callback_plugins/amc.py"  # a run of a kept commit passes it, too
+        self.write(gate, (REPOSITORY / gate).read_text())
         self.commit("The beginning")
         self.git("push", "--quiet", "origin", "main")
         shutil.copytree(self.clone, self.folder / "installed", ignore=shutil.ignore_patterns(".git"))
