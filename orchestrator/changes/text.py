@@ -30,7 +30,7 @@ def markdown(
     for each in seen:
         lines += [*_seen(each), ""]
     lines += [f"- {_inline(note)}" for note in notes]
-    return "\n".join(lines).rstrip()
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).rstrip()
 
 
 def _proposal(found: Proposal) -> Iterator[str]:
