@@ -181,7 +181,7 @@ def _follow(gate: Gate, run: str, parent: int) -> dict[str, Any]:
             over = True
             _say(
                 f"{run}: was settled ({standing['state']}: {standing['words']}) while it ran here;"
-                " what is done from now on is in no account: amc time add"
+                " what is done from now on is in no account"
             )
         elif standing.get("stop") and not over:
             over = True
