@@ -3,6 +3,7 @@
 import logging
 import time
 from datetime import datetime
+from urllib.parse import urlsplit
 
 from sqlalchemy import Engine
 
@@ -13,6 +14,7 @@ from orchestrator.notify.events import Event, Message
 
 ROUND_SECONDS = 60.0
 """No delivery is begun after so long: the next round goes on."""
+HOST_IS_A_HOST = ("json", "xml", "form", "mailto")
 _KINDS = {
     Event.APPROVAL: "warning",
     Event.MAINTENANCE: "info",
@@ -54,29 +56,32 @@ def send(channel: Channel, message: Message, *, is_doubtful: bool = False) -> st
     body = f"{outbox.PERHAPS}\n{message.body}" if is_doubtful else message.body
     kind = _KINDS.get(message.event, "failure")
     try:
-        with LogCapture(level=logging.WARNING) as log:  # type: ignore[no-untyped-call]  # its own stub
+        with LogCapture(level=logging.WARNING, fmt="%(message)s") as log:  # type: ignore[no-untyped-call]  # its own stub
             if way.notify(body=body, title=message.subject, notify_type=kind, body_format="text"):
                 return ""
             words = log.getvalue()
     except Exception as error:  # a channel's plugin may raise anything, and no run is to fail by it
         words = f"{type(error).__name__}: {error}"
-    return _discreet(words, channel) or "it did not take the message"
+    return discreet(words, channel.url) or "it did not take the message"
 
 
-def _discreet(words: str, channel: Channel) -> str:
-    """One line of Apprise's words, without any part of the address that is a secret."""
+def discreet(words: str, url: str) -> str:
+    """One line of Apprise's words, without any part of the address that may be a secret."""
     line = " ".join(words.split())
-    for part in sorted(_parts(channel.url), key=len, reverse=True):
+    for part in sorted(_parts(url), key=len, reverse=True):
         line = line.replace(part, "…")
     return line[:200]
 
 
 def _parts(url: str) -> set[str]:
-    """The words of an address that are long enough to be secrets; its host may be among them."""
-    rest = url.partition("://")[2]
+    """The words of an address that are long enough to be secrets; with most services its host is one, too."""
+    scheme, _, rest = url.partition("://")
     for sign in "/@:?&=,":
         rest = rest.replace(sign, " ")
-    return {url, *(word for word in rest.split() if len(word) >= 6)}
+    parts = {word for word in rest.split() if len(word) >= 6}
+    if scheme.rstrip("s") in HOST_IS_A_HOST:
+        parts.discard(urlsplit(url).hostname or "")
+    return {url, *parts}
 
 
 def try_out(channel: Channel, now: datetime) -> str:

@@ -25,6 +25,8 @@ from orchestrator.settings import Settings
 EVERY_SECONDS = 20.0
 LEAVE_SECONDS = 20.0
 TOLD_AGAIN_SECONDS = 600.0
+FAULT_SECONDS = 100.0
+"""A fault is the pings' for so long: whoever has it tells it once a minute."""
 
 
 class _Watch:
@@ -32,7 +34,7 @@ class _Watch:
 
     def __init__(self) -> None:
         self.next = 0.0  # monotonic
-        self.faults: dict[str, None] = {}
+        self.faults: dict[str, float] = {}  # by their words: when they were told
         self.threads: dict[str, threading.Thread] = {}
         self.told: dict[str, float] = {}
         self.scraped = False
@@ -60,9 +62,9 @@ _WATCH = _Watch()
 def beat(settings: Settings, engine: Engine, now: datetime, faults: Sequence[str] = ()) -> None:
     """Call this as often as you like; it works every EVERY_SECONDS. Raises what the database raises.
 
-    `faults`: what went wrong in the worker since it called last, in words: the next ping says so.
+    `faults`: what went wrong in the worker since it called last, in words: the next pings say so.
     """
-    _WATCH.faults |= dict.fromkeys(faults)
+    _WATCH.faults |= dict.fromkeys(faults, time.monotonic())
     if time.monotonic() < _WATCH.next:
         return
     _WATCH.next = time.monotonic() + EVERY_SECONDS
@@ -70,7 +72,9 @@ def beat(settings: Settings, engine: Engine, now: datetime, faults: Sequence[str
     if settings.metrics_port and not _WATCH.scraped:
         _WATCH.scraped = True
         _WATCH.say(scrape.listen(settings, engine))
-    wrong, _WATCH.faults = list(_WATCH.faults), {}
+    old = time.monotonic() - FAULT_SECONDS
+    _WATCH.faults = {words: at for words, at in _WATCH.faults.items() if at > old}
+    wrong = list(_WATCH.faults)
     if settings.notify_file:
         _WATCH.run("tell", lambda: _tell(settings, engine, now))
         wrong += [_WATCH.untold] if _WATCH.untold else []

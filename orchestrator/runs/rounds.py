@@ -49,15 +49,18 @@ class Rounds:
         self._watch, self._plans = watch, plans
         self._faults: list[str] = []
         self._due = 0.0
+        self._leads = False
         self._told: dict[str, float] = {}
 
     def make(self, is_leader: Callable[[], bool]) -> None:
         """Ask each, when EVERY_SECONDS have passed and this worker is the one to do it."""
         if time.monotonic() >= self._due:
             self._due = time.monotonic() + EVERY_SECONDS
-            for name, duty in self._duties().items() if is_leader() else ():
+            self._leads = is_leader()
+            for name, duty in self._duties().items() if self._leads else ():
                 self._do(name, duty)
-        self._do("watch", self._beat)
+        if self._leads:  # another's ping would say that all is well while this one's duties fail
+            self._do("watch", self._beat)
 
     def leave(self) -> None:
         """The worker ends."""

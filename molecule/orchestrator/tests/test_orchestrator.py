@@ -142,6 +142,21 @@ def test_a_run_that_fails_is_told_and_no_run_fails_by_telling(host, receiver):
     assert "check failed, a person has to look (mems1)" in told[0]
 
 
+def test_a_run_outlives_its_worker(host):
+    """Both are restarted in its middle: it goes on, is found again, and is not begun a second time."""
+    run = json.loads(host.check_output("amc run start check --customer acme --json"))["id"]
+    folder = f"/var/lib/amc/runs/{run}"
+    begun = (
+        f"for i in $(seq 300); do test -e {folder}/attempt-1/process.json && exit 0; sleep 0.1; done; exit 1"
+    )
+    host.run_expect([0], f"({begun}) && systemctl restart amc-worker@1 amc-worker@2")
+    assert host.run(f"test -e {folder}/attempt-1/result.json").rc == 1, (
+        "it was over before they were restarted"
+    )
+    until("its end", lambda: shown(host, run)["state"] == "done")
+    assert host.check_output(f"ls -d {folder}/attempt-*").split() == [f"{folder}/attempt-1"]
+
+
 def test_a_worker_that_is_killed_comes_back(host):
     """The other goes on meanwhile; the doctor finds nothing."""
     host.run_expect([0], "systemctl kill -s KILL amc-worker@1")

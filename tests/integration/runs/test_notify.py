@@ -112,6 +112,19 @@ def test_two_workers_tell_it_once(
     assert len(receiver.told) == 1
 
 
+def test_one_of_two_workers_claims_a_delivery(
+    settings: Settings, engine: Engine, receiver: Receiver, place: Place
+) -> None:
+    """Both have read that it is due."""
+    receiver.status = 500
+    ended(engine, place("patch", "one"), Event.FAIL, "it broke")
+    watch.tell(settings, engine, NOW)
+    later = NOW + 5 * MINUTE
+    with reading(engine) as connection:
+        (first,), (second,) = outbox.due(connection, later), outbox.due(connection, later)
+    assert [outbox.claim(engine, each, later) for each in (first, second)] == [True, False]
+
+
 def test_a_channel_that_fails_is_tried_again_and_later_each_time(
     settings: Settings, engine: Engine, receiver: Receiver, place: Place
 ) -> None:
@@ -272,7 +285,7 @@ def test_maintenance_is_announced_moved_and_called_off(
 
 
 def test_an_occurrence_is_announced_before_it_is_ordered(
-    settings: Settings, engine: Engine, receiver: Receiver
+    settings: Settings, engine: Engine, receiver: Receiver, place: Place
 ) -> None:
     """Acme's patch comes on each month's second Saturday: December's on the 12th."""
     watch.tell(settings, engine, datetime.fromisoformat("2026-12-09T12:00:00+04:00"))
@@ -280,6 +293,15 @@ def test_an_occurrence_is_announced_before_it_is_ordered(
     for day in (10, 11):
         watch.tell(settings, engine, datetime.fromisoformat(f"2026-12-{day}T12:00:00+04:00"))
     assert receiver.titles == ["Acme Trading LLC: maintenance on Saturday 2026-12-12 22:30"]
+    # Ordered, and moved from there: the run's time counts, not the occurrence's.
+    moved = datetime.fromisoformat("2026-12-13T22:00:00+04:00")
+    run = replace(place("patch", "one"), id="acme-patch-2", key="acme-patch-2026-12-12", planned_at=moved)
+    with engine.begin() as connection:
+        store.add(connection, replace(run, state=State.WAITING))
+    for minute in (1, 2):
+        watch.tell(settings, engine, datetime.fromisoformat(f"2026-12-11T12:0{minute}:00+04:00"))
+    told = [title for title in receiver.titles if "maintenance" in title]
+    assert told[1:] == ["Acme Trading LLC: maintenance is moved to Sunday 2026-12-13 22:00"]
 
 
 def test_overdue(settings: Settings, engine: Engine, receiver: Receiver, place: Place) -> None:
