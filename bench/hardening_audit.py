@@ -102,7 +102,7 @@ class Server:
     def harden(self) -> str:
         """playbooks/harden.yml twice; its recaps with their seconds."""
         inventory = self.folder / "hosts.yml"
-        inventory.write_text(f"mems: {{hosts: {{{NAME}: {{}}}}}}\n")
+        inventory.write_text(f"mems: {{hosts: {{{NAME}: {{amc_throwaway: true}}}}}}\n")
         environment = {
             **os.environ,
             "ANSIBLE_CONFIG": str(REPOSITORY / "ansible.cfg"),

@@ -132,7 +132,7 @@ class Target:
     folder: Path
 
     def __post_init__(self) -> None:
-        (self.folder / "hosts.yml").write_text(f"mems: {{hosts: {{{NAME}: {{}}}}}}\n")
+        (self.folder / "hosts.yml").write_text(f"mems: {{hosts: {{{NAME}: {{amc_throwaway: true}}}}}}\n")
 
     def _ssh(self, *options: str, command: str, seconds: float = 60) -> subprocess.CompletedProcess[str]:
         return subprocess.run(

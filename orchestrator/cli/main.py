@@ -4,7 +4,23 @@ import sys
 
 import typer
 
-from orchestrator.cli import contract, hours, init, lab, run, schedule, size, statement, worker
+from orchestrator.cli import (
+    change,
+    contract,
+    doctor,
+    gate,
+    hours,
+    init,
+    lab,
+    notify,
+    run,
+    schedule,
+    serve,
+    size,
+    statement,
+    token,
+    worker,
+)
 from orchestrator.errors import AmcError
 
 app = typer.Typer(
@@ -21,6 +37,12 @@ app.command("worker")(worker.work)
 app.command()(statement.statement)
 app.add_typer(hours.app, name="hours")
 app.add_typer(size.app, name="size")
+app.add_typer(change.app, name="change")
+app.add_typer(notify.app, name="notify")
+app.command("doctor")(doctor.doctor)
+app.add_typer(token.app, name="token")
+app.command("serve")(serve.serve)
+app.command("gate", hidden=True)(gate.gate)
 app.command()(init.init)
 
 

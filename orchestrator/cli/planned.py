@@ -19,7 +19,13 @@ from orchestrator.settings import Settings
 
 
 def place(
-    engine: Engine, settings: Settings, contract: Contract, order: Order, now: datetime
+    engine: Engine,
+    settings: Settings,
+    contract: Contract,
+    order: Order,
+    *,
+    now: datetime,
+    urgent: str | None = None,
 ) -> tuple[Run, bool] | None:
     """As placing.place, with a plan that was made and shown first; None: there is nothing to do, or to check.
 
@@ -35,7 +41,9 @@ def place(
         plan = Path(folder) / "plan"
         if not _make(settings, order, plan) or order.check:
             return None
-        return placing.place(engine, settings, contract, order, now=now, enqueue=worker.enqueue, plan=plan)
+        return placing.place(
+            engine, settings, contract, order, now=now, enqueue=worker.enqueue, plan=plan, urgent=urgent
+        )
 
 
 def _make(settings: Settings, order: Order, folder: Path) -> bool:

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 import typer
 
 from orchestrator import settings as settings_
+from orchestrator.cli.over import over
 from orchestrator.errors import UsageError, Waiting
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Runs: maintenance work, ordered, done and accounted for.", no_args_is_help=True)
 
-MAINTAINED = "mems"  # the inventory group whose servers the playbooks are for
 Json = Annotated[bool, typer.Option("--json", help="one JSON document on stdout")]
 RunId = Annotated[str, typer.Argument(metavar="RUN", help="the run's id, see `amc run list`")]
 
@@ -62,16 +62,23 @@ def start(
     approve: Annotated[
         str | None, typer.Option("--approve", metavar="WHY", help="resize: agree with its plan at once")
     ] = None,
+    at_once: Annotated[
+        bool, typer.Option("--now", help="outside the windows too: an emergency, needs --why")
+    ] = False,
+    why: Annotated[
+        str | None, typer.Option(metavar="REASON", help="the emergency's, on the statement")
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Order a run: covered by the contract? hours held? then it is queued, and a worker does it."""
+    """Order a run: covered by the contract? hours held? then a worker does it, when the windows allow."""
     from orchestrator.cli import planned
     from orchestrator.contracts.read import read_customer
     from orchestrator.database.engine import connect
     from orchestrator.runs import approval, placing, view, worker
     from orchestrator.runs.order import ENGINEER, Order
-    from orchestrator.runs.states import State
 
+    if at_once != (why is not None):
+        raise UsageError("--now and --why go together", "add --now --why REASON, or leave both out")
     settings = settings_.read()
     engine = connect(settings.database_url)
     servers = _servers(settings, customer, server or [])
@@ -90,15 +97,15 @@ def start(
     order = Order(customer, activity, servers, ENGINEER, key, check, asked)
     now = datetime.now(UTC)
     if activity in placing.PLANNED:
-        placed = planned.place(engine, settings, contract, order, now)
+        placed = planned.place(engine, settings, contract, order, now=now, urgent=why)
         if placed is None:
             _say("nothing was ordered" if check else "nothing is to be done")
             return
     else:
-        placed = placing.place(engine, settings, contract, order, now=now, enqueue=worker.enqueue)
+        placed = placing.place(engine, settings, contract, order, now=now, enqueue=worker.enqueue, urgent=why)
     run, is_new = placed
     _say(view.ordered(run, contract, now) if is_new else f"{run.id}: was ordered before under this key")
-    if approve is not None and run.state is State.WAITING:
+    if approve is not None and run.wants_decision:
         by = planned.who(None)
         run = approval.approve(engine, run.id, by=by, why=approve, now=now, enqueue=worker.enqueue)
     _go_on(settings, engine, run, wait, as_json)
@@ -112,7 +119,7 @@ def approve(
     wait: Annotated[bool, typer.Option("--wait", help="follow it; exit code 0, 7 or 8 as it ends")] = False,
     as_json: Json = False,
 ) -> None:
-    """Agree with the plan of a run that waits; it is queued."""
+    """Agree with the plan of a run that waits; it is queued, or waits for its time."""
     from orchestrator.cli import planned
     from orchestrator.database.engine import connect
     from orchestrator.runs import approval, worker
@@ -139,6 +146,26 @@ def reject(
     settings = settings_.read()
     engine = connect(settings.database_url)
     run = approval.reject(engine, run_id, by=planned.who(by), why=why, now=datetime.now(UTC))
+    _print_run(settings, run, as_json)
+
+
+@app.command()
+def cancel(
+    run_id: RunId,
+    why: Annotated[str, typer.Option(help="the reason, for the statement")],
+    by: Annotated[str | None, typer.Option(metavar="NAME", help="who decides; default: this user")] = None,
+    as_json: Json = False,
+) -> None:
+    """Stop a run: one that waits or is queued ends here, a running one is ended on its servers too."""
+    from orchestrator.cli import planned
+    from orchestrator.database.engine import connect
+    from orchestrator.runs import cancelling, lock
+
+    settings = settings_.read()
+    engine = connect(settings.database_url)
+    run = cancelling.cancel(engine, run_id, planned.who(by), why, datetime.now(UTC))
+    if run.is_open and not run.hand:
+        lock.start_worker(settings)
     _print_run(settings, run, as_json)
 
 
@@ -179,6 +206,9 @@ def show(run_id: RunId, as_json: Json = False) -> None:
     _print_run(settings, run, as_json)
 
 
+app.command()(over)
+
+
 @app.command()
 def log(
     run_id: RunId,
@@ -209,18 +239,20 @@ def log(
 
 def _go_on(settings: settings_.Settings, engine: "Engine", run: "Run", wait: bool, as_json: bool) -> None:
     """What follows an order or an approval: the run is followed, or left to a worker."""
-    from orchestrator.runs import following, lock
+    from orchestrator.runs import following, lock, worker
 
-    if run.is_open and wait:
+    if wait:
         try:
-            run = following.to_the_end(settings, engine, run.id, _say)
+            run = following.to_its_time(engine, run, _say, worker.enqueue)
+            if run.is_open:
+                run = following.to_the_end(settings, engine, run.id, _say)
         except KeyboardInterrupt:
             _say(f"{run.id}: goes on without you; amc run show {run.id} tells how it ends")
             raise typer.Exit(130) from None
     elif run.is_open:
         lock.start_worker(settings)
     _print_run(settings, run, as_json)
-    if run.state == "waiting":
+    if run.waits:
         raise typer.Exit(Waiting.exit_code)
     if wait:
         raise typer.Exit(run.exit_code or 0)
@@ -228,13 +260,13 @@ def _go_on(settings: settings_.Settings, engine: "Engine", run: "Run", wait: boo
 
 def _servers(settings: settings_.Settings, customer: str, wanted: list[str]) -> tuple[str, ...]:
     """The customer's maintained servers, or those of them that were named."""
-    from orchestrator.fleet.read import NOT_A_CUSTOMER, read
+    from orchestrator.fleet.read import MAINTAINED, NOT_A_CUSTOMER, maintained
 
     if customer == NOT_A_CUSTOMER:
         raise UsageError(
             f"{customer} is no customer: its servers are reached by the customers' runs", "name one"
         )
-    known = [each.name for each in read(settings.inventories, customer).servers if MAINTAINED in each.groups]
+    known = maintained(settings.inventories, customer)
     unknown = [name for name in wanted if name not in known]
     if unknown:
         raise UsageError(f"{customer} has no server {', '.join(unknown)}", f"its servers: {', '.join(known)}")
@@ -256,11 +288,8 @@ def _print_run(settings: settings_.Settings, run: "Run", as_json: bool) -> None:
     for words in options.words(run.options):
         print(f"option    {words}")
     print(f"cause     {run.cause}, key {run.key}")
-    for line in _planned(run, found["plan"]):
+    for line in (*_planned(run, found["plan"]), *_standing(run, found)):
         print(line)
-    print(f"state     {found['state']}{f': {run.words}' if run.words else ''}")
-    if found["next"]:
-        print(f"          {found['next']}")
     for name, at in (("ordered", run.ordered_at), ("started", run.started_at), ("ended", run.ended_at)):
         if at:
             print(f"{name:9} {_local(run, at)}")
@@ -284,6 +313,21 @@ def _planned(run: "Run", plan: dict[str, Any] | None) -> Iterator[str]:
         at = _local(run, datetime.fromisoformat(run.decision["at"]))
         why = f": {run.decision['why']}" if run.decision["why"] else ""
         yield f"decision  by {run.decision['by']} on {at}{why}"
+
+
+def _standing(run: "Run", found: dict[str, Any]) -> Iterator[str]:
+    """Its state, its planned time, and what is unusual about them."""
+    yield f"state     {found['state']}{f': {run.words}' if run.words and not run.waits else ''}"
+    if found["next"]:
+        yield f"          {found['next']}"
+    if run.planned_at:
+        why = f": {run.words}" if run.words and run.waits else ""
+        yield f"planned   {_local(run, run.planned_at)}{why}"
+    if run.urgent:
+        yield f"emergency {run.urgent}"
+    if run.stop:
+        at = _local(run, datetime.fromisoformat(run.stop["at"]))
+        yield f"stop      asked for by {run.stop['by']} on {at}: {run.stop['why']}"
 
 
 def _local(run: "Run", at: datetime) -> str:

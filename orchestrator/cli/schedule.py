@@ -11,7 +11,10 @@ from orchestrator import settings as settings_
 from orchestrator.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from orchestrator.contracts.model import Contract
+    from orchestrator.runs.store import Run
     from orchestrator.schedule.occurrences import Occurrence
 
 app = typer.Typer(help="The schedule: what runs by itself, when and why.", no_args_is_help=True)
@@ -37,7 +40,8 @@ def list_(
 
     if as_json and as_ics:
         raise UsageError("--json and --ics are two documents, and stdout holds one", "leave one of them out")
-    contract = read_customer(settings_.read().inventories, customer)
+    settings = settings_.read()
+    contract = read_customer(settings.inventories, customer)
     now = datetime.now(UTC)
     until = now + timedelta(days=days)
     planned = [each for name in scheduled(contract) for each in occurrences(contract, name, now, until)]
@@ -45,9 +49,12 @@ def list_(
     if as_ics:
         sys.stdout.buffer.write(ical.calendar(contract, planned, now).encode())
     elif as_json:
-        print(json.dumps([_document(contract, each) for each in planned], indent=2))
+        runs = _ordered(settings, planned)
+        print(
+            json.dumps([_document(contract, each) | _run(runs.get(each.uid)) for each in planned], indent=2)
+        )
     else:
-        _print(contract, planned, days)
+        _print(contract, planned, days, _ordered(settings, planned))
 
 
 @app.command()
@@ -93,7 +100,31 @@ def _moment(contract: "Contract", text: str) -> datetime:
     return at.astimezone(UTC) if at.tzinfo else moment(at, contract.zone).at
 
 
-def _print(contract: "Contract", planned: "list[Occurrence]", days: int) -> None:
+def _ordered(settings: settings_.Settings, planned: "list[Occurrence]") -> "dict[str, Run]":
+    """The runs that were ordered for them, by uid; none where there is no database (yet)."""
+    from orchestrator.database.engine import connect, reading
+    from orchestrator.errors import InvalidInput
+    from orchestrator.runs import store
+
+    try:
+        engine = connect(settings.database_url)
+    except InvalidInput:
+        return {}
+    with reading(engine) as connection:
+        return store.of_keys(connection, [each.uid for each in planned])
+
+
+def _run(run: "Run | None") -> dict[str, Any]:
+    if run is None:
+        return {"run": None}
+    return {"run": {"id": run.id, "state": run.state, "planned": _iso(run.planned_at), "words": run.words}}
+
+
+def _iso(at: datetime | None) -> str | None:
+    return at.isoformat() if at else None
+
+
+def _print(contract: "Contract", planned: "list[Occurrence]", days: int, runs: "Mapping[str, Run]") -> None:
     from orchestrator.schedule.placement import minutes
 
     print(f"{contract.customer_name}, {contract.number}: {days} days, times in {contract.time_zone}")
@@ -104,7 +135,9 @@ def _print(contract: "Contract", planned: "list[Occurrence]", days: int) -> None
             when = "not planned"
         why = "; ".join(reason.why for reason in each.reasons)
         moved = f"instead of {each.nominal:%a %Y-%m-%d %H:%M}: {why}" if why else ""
-        print(f"  {when:26}  {each.activity:12}  {minutes(each.lasts):10}  {moved}".rstrip())
+        ordered = f"{runs[each.uid].id}: {runs[each.uid].state}" if each.uid in runs else ""
+        said = "  ".join(filter(None, (moved, ordered)))
+        print(f"  {when:26}  {each.activity:12}  {minutes(each.lasts):10}  {said}".rstrip())
     if not planned:
         print("  nothing is planned")
 

@@ -14,11 +14,13 @@ def work(
 ) -> None:
     """Take runs from the queue, one per customer at a time; goes on with those a crash interrupted.
 
-    One worker at a time (exit 6 when there is one). A signal ends it at once; what runs goes on, and the next
-    worker attaches to it.
+    It also releases runs whose time has come, and orders what the schedules want 24 hours ahead (not with
+    --until-idle). On SQLite one worker at a time (exit 6 when there is one), on PostgreSQL any number: a dead
+    one's runs are taken over. A signal ends it at once; what runs goes on, the next worker attaches to it.
     """
     from orchestrator.database.engine import connect
+    from orchestrator.notify import watch
     from orchestrator.runs import worker
 
     settings = settings_.read()
-    worker.serve(settings, connect(settings.database_url), until_idle)
+    worker.serve(settings, connect(settings.database_url), watch, until_idle=until_idle)

@@ -1,4 +1,4 @@
-"""Days on which nothing may stop M EMS: public holidays, the customer's own, and freezes."""
+"""Days on which nothing may stop M EMS: holidays and freezes; and what may be done in an emergency."""
 
 from datetime import date
 from typing import Annotated
@@ -81,6 +81,16 @@ class Freeze(Part):
     def holds_on(self, day: date) -> bool:
         """Whether the day of the contract's clock lies in it."""
         return self.from_ <= day <= self.until
+
+
+class Emergency(Part):
+    """Work that can stop M EMS outside the windows, in freezes and on holidays too."""
+
+    allowed: bool = Field(
+        False,
+        description="whether such work may run at once, for a reason that the statement shows",
+        examples=["true"],
+    )
 
 
 def _known() -> dict[str, list[str]]:

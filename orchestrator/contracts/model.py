@@ -19,7 +19,7 @@ from orchestrator.contracts.activities import (
     CoveredClause,
     WhenUsedUp,
 )
-from orchestrator.contracts.closures import Freeze, Holidays
+from orchestrator.contracts.closures import Emergency, Freeze, Holidays
 from orchestrator.contracts.part import Clock, Fault, Part, broken, fault
 from orchestrator.contracts.protection import Backup, Growth, Hardening, HardeningException
 from orchestrator.contracts.recurrence import Recurrence, RecurrenceChange, faults_of, recurrence_of
@@ -32,6 +32,7 @@ __all__ = [
     "Charge",
     "Contract",
     "ContractFile",
+    "Emergency",
     "Fault",
     "Freeze",
     "Growth",
@@ -215,6 +216,11 @@ class Contract(Part):
         default_factory=Growth,
         description="how far servers may grow without another agreement",
         examples=["{usd_per_month_cap: 250}"],
+    )
+    emergency: Emergency = Field(
+        default_factory=Emergency,
+        description="work outside the windows: `amc run start … --now --why REASON`",
+        examples=["{allowed: true}"],
     )
     holidays: Holidays = Field(
         default_factory=Holidays,

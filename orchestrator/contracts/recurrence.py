@@ -18,6 +18,7 @@ from orchestrator.contracts.part import Clock, Fault, Part, broken
 NEVER = "never"
 ANY_TIME: frozenset[ActivityName] = frozenset({"check", "backup", "drill", "monitor"})
 """What never stops M EMS. (The drill restores on a server of its own.)"""
+NEVER_BY_ITSELF: frozenset[ActivityName] = frozenset({"resize"})
 
 FIRST_WITHIN_YEARS = 10
 _PATTERN = r"^(never|FREQ=[A-Z]+(;[A-Z]+=[A-Z0-9,+-]+)*)$"
@@ -134,12 +135,16 @@ def faults_of(activity: ActivityName, change: RecurrenceChange, term_start: date
     """What only shows when rule, default and term are seen together; keys below the activity's recurrence."""
     whole = change.applied_to(activity, term_start)
     if whole is None:
-        if change.rule == NEVER and change.model_fields_set == {"rule"}:
+        # A contract that was written out, for a run's row, says every key.
+        if change.rule == NEVER and set(change.model_dump(exclude_defaults=True)) == {"rule"}:
             return []
         if change.rule == NEVER:
             return [Fault(f"{activity} never comes round, so the other keys mean nothing", "remove them")]
         mend = "add a rule, for example `rule: FREQ=MONTHLY;BYDAY=2SA`"
         return [Fault(f"{activity} has no rule by default, and the contract names none", mend)]
+    if activity in NEVER_BY_ITSELF:
+        words = f"{activity} never comes round by itself: its plan is shown first, and somebody approves it"
+        return [Fault(words, f"remove the rule; amc run start {activity} plans one", ("rule",))]
     from orchestrator.contracts import rule
 
     limit = whole.start.replace(year=whole.start.year + FIRST_WITHIN_YEARS, day=min(whole.start.day, 28))

@@ -9,6 +9,7 @@ from orchestrator.errors import InvalidInput, Problem
 HOSTS = "hosts.yml"
 # What customers share (the backup server) is maintained, but billed to nobody.
 NOT_A_CUSTOMER = "provider"
+MAINTAINED = "mems"  # the group whose servers the playbooks are for
 
 
 @dataclass(frozen=True)
@@ -73,8 +74,13 @@ def read(inventories: Path, customer: str) -> Fleet:
     return Fleet(customer, folder, servers)
 
 
+def maintained(inventories: Path, customer: str) -> list[str]:
+    """The names of the customer's servers that the playbooks are for. InvalidInput as `read`."""
+    return [each.name for each in read(inventories, customer).servers if MAINTAINED in each.groups]
+
+
 def _group(customer: str) -> str:
-    return "backup_server" if customer == NOT_A_CUSTOMER else "mems"
+    return "backup_server" if customer == NOT_A_CUSTOMER else MAINTAINED
 
 
 def _server(hosts: Path, name: str, groups: tuple[str, ...], variables: dict[str, Any]) -> Server:

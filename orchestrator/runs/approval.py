@@ -5,19 +5,26 @@ from datetime import datetime
 from sqlalchemy import Engine
 
 from orchestrator.errors import UsageError
-from orchestrator.ledger import store as ledger
-from orchestrator.runs import store
+from orchestrator.runs import holds, store, waiting
 from orchestrator.runs.placing import Enqueue
-from orchestrator.runs.states import Event, State
+from orchestrator.runs.states import Event
 from orchestrator.runs.store import Run
 
 
 def approve(engine: Engine, run: str, *, by: str, why: str, now: datetime, enqueue: Enqueue) -> Run:
-    """Queue a run that waits. UsageError: it does not wait, or nobody is named."""
+    """Queue a run that waits for a decision, or let it wait for its time.
+
+    UsageError: it waits for no decision, or nobody is named.
+    """
     with engine.begin() as connection:
-        found = _waiting(store.get(connection, run), by)
-        store.move(connection, found, Event.APPROVE, "", decision=_decision(by, why, now))
-        enqueue(connection, found.id, found.customer)
+        found = _waiting(store.locked(connection, run), by)
+        decision = _decision(by, why, now)
+        if found.planned_at is None:
+            store.move(connection, found, Event.APPROVE, "", decision=decision)
+            enqueue(connection, found.id, found.customer)
+        else:
+            store.move(connection, found, Event.AGREE, found.words, decision=decision)
+            waiting.release_one(connection, run, now, enqueue)
         return store.get(connection, run)
 
 
@@ -26,16 +33,15 @@ def reject(engine: Engine, run: str, *, by: str, why: str, now: datetime) -> Run
     if not why.strip():
         raise UsageError("a rejection needs its reason", "add --why")
     with engine.begin() as connection:
-        found = _waiting(store.get(connection, run), by)
-        if not found.check_mode:
-            ledger.void(connection, store.ledger_key(run), f"rejected by {by}", now)
-        facts = {"decision": _decision(by, why, now), "ended_at": now, "raw": 0, "rounded": 0, "charged": 0}
-        store.move(connection, found, Event.REJECT, f"rejected by {by}: {why}", **facts, overage=0)
+        found = _waiting(store.locked(connection, run), by)
+        holds.give_back(connection, found, f"rejected by {by}", now)
+        facts = {"decision": _decision(by, why, now), "ended_at": now} | waiting.NOTHING_RAN
+        store.move(connection, found, Event.REJECT, f"rejected by {by}: {why}", **facts)
         return store.get(connection, run)
 
 
 def _waiting(run: Run, by: str) -> Run:
-    if run.state is not State.WAITING:
+    if not run.wants_decision:
         raise UsageError(f"{run.id} is {run.state} and waits for no decision", f"amc run show {run.id}")
     if not by.strip():
         raise UsageError("a decision is somebody's", "add --by NAME")

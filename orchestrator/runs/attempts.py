@@ -7,7 +7,9 @@ writes down its own pid and start time before it does anything else. So a later 
     process known and alive                       running: attach
     process known and gone, or the host rebooted  dead: the next attempt may follow
     claimed, and no process known                 unknown: a person decides
-    claimed on another host                       unknown: its processes can't be seen from here
+    claimed on another host                       unknown: its processes can't be seen from here; while its
+                                                  heart beats into shared evidence: running
+    somebody wants its end                        its processes are ended: stopped
 """
 
 import os
@@ -27,6 +29,8 @@ RUN_LIMIT_SECONDS = 6 * 3600  # no playbook of ours runs longer; execution ends 
 APPEARS_WITHIN_SECONDS = 30  # from the start of the process to process.json
 FORK_TO_EXEC_SECONDS = 2  # until a process that was just started carries the mark
 PATIENCE_SECONDS = 15  # for what a dead attempt left running
+STOP_SECONDS = 5  # from TERM to KILL for a run that is stopped
+SILENT_SECONDS = 30  # another host's heart that beats has beaten within
 MARK = "AMC_RUN_ID"  # the environment variable by which a run's processes are found
 
 
@@ -37,6 +41,12 @@ class Fate(StrEnum):
     FINISHED = "finished"
     DEAD = "dead"
     UNKNOWN = "unknown"
+    STOPPED = "stopped"
+
+
+Stop = Callable[[], str]
+"""Asked again and again: who wants the run's end and why, in words; "" while nobody does."""
+EXECUTION = (sys.executable, "-m", "orchestrator.runs.execution")
 
 
 def fate(attempt: Attempt) -> Fate:
@@ -57,45 +67,56 @@ def fate(attempt: Attempt) -> Fate:
     return Fate.FINISHED if attempt.result.exists() else Fate.DEAD
 
 
-def follow(run: str, evidence: Evidence, say: Callable[[str], None]) -> tuple[Fate, str]:
-    """Bring the run to an end, from wherever it stands: (FINISHED | DEAD | UNKNOWN, words).
+def follow(run: str, evidence: Evidence, say: Callable[[str], None], stop: Stop) -> tuple[Fate, str]:
+    """Bring the run to an end, from wherever it stands: (FINISHED | DEAD | UNKNOWN | STOPPED, words).
 
-    DEAD: MOST_ATTEMPTS attempts died. Takes as long as the playbook does, RUN_LIMIT_SECONDS and a margin
-    per attempt at most; beyond that it is UNKNOWN.
+    DEAD: MOST_ATTEMPTS attempts died. STOPPED: nothing of it runs on this machine any more. Takes as long as
+    the playbook does, RUN_LIMIT_SECONDS and a margin per attempt at most; beyond that it is UNKNOWN.
     """
     while True:
         attempts = evidence.attempts()
-        if not attempts:
-            say("attempt 1")
-            launch(run, evidence.attempt(1))
-            continue
-        last = attempts[-1]
-        found = _wait(run, last)
-        if found is Fate.FINISHED:
-            return found, ""
-        if found is Fate.RUNNING:
-            return Fate.UNKNOWN, f"attempt {last.number} still runs after {RUN_LIMIT_SECONDS} s"
-        if found is Fate.UNKNOWN:
-            return found, f"attempt {last.number} was claimed by {_claimant(last)}, and no process is known"
-        shutil.rmtree(last.runner, ignore_errors=True)
-        if last.number >= MOST_ATTEMPTS:
-            return found, f"all of {MOST_ATTEMPTS} attempts died before their end"
-        left = end(carrying(MARK, run), PATIENCE_SECONDS)
-        if left:
-            pids = ", ".join(str(process.pid) for process in left)
-            return Fate.UNKNOWN, f"processes of attempt {last.number} can't be ended: {pids}"
-        say(f"attempt {last.number} died; attempt {last.number + 1}")
-        launch(run, evidence.attempt(last.number + 1))
+        if attempts and (found := _wait(run, attempts[-1], stop)) is not Fate.DEAD:
+            return _as_found(run, attempts[-1], found, stop)
+        if end_of_it := _no_other(run, attempts, stop):
+            return end_of_it
+        number = attempts[-1].number if attempts else 0
+        say(f"attempt {number} died; attempt {number + 1}" if attempts else "attempt 1")
+        launch(run, evidence.attempt(number + 1))
+
+
+def _as_found(run: str, last: Attempt, found: Fate, stop: Stop) -> tuple[Fate, str]:
+    """What an attempt that did not die means for the run."""
+    if found is Fate.STOPPED:
+        return _stopped(run, stop())
+    if found is Fate.RUNNING:
+        return Fate.UNKNOWN, f"attempt {last.number} still runs after {RUN_LIMIT_SECONDS} s"
+    if found is Fate.UNKNOWN:
+        return found, f"attempt {last.number} was claimed by {_claimant(last)}, and no process is known"
+    return found, ""
+
+
+def _no_other(run: str, attempts: list[Attempt], stop: Stop) -> tuple[Fate, str] | None:
+    """Why no other attempt may follow these, which are dead; None when one may. Nothing of them is left."""
+    if attempts:
+        shutil.rmtree(attempts[-1].runner, ignore_errors=True)
+    if wanted := stop():
+        return _stopped(run, wanted)
+    if len(attempts) >= MOST_ATTEMPTS:
+        return Fate.DEAD, f"all of {MOST_ATTEMPTS} attempts died before their end"
+    if attempts and (left := end(carrying(MARK, run), PATIENCE_SECONDS)):
+        pids = ", ".join(str(process.pid) for process in left)
+        return Fate.UNKNOWN, f"processes of attempt {attempts[-1].number} can't be ended: {pids}"
+    return None
 
 
 def launch(run: str, attempt: Attempt) -> None:
-    """Claim, then start the process and wait until it has said who it is.
-
-    FileExistsError: somebody else has claimed it.
-    """
+    """Claim, then start the process and wait until it has said who it is; nothing where it is claimed."""
     claim = {"host": host_id(), "boot": boot_id(), "worker": os.getpid(), "at": datetime.now(UTC).isoformat()}
-    write_json(attempt.claim, claim, once=True)
-    command = [sys.executable, "-m", "orchestrator.runs.execution", str(attempt.folder)]
+    try:
+        write_json(attempt.claim, claim, once=True)
+    except FileExistsError:  # by a worker that has lost its lock and does not know yet
+        return
+    command = [*EXECUTION, str(attempt.folder)]
     environment = os.environ | {MARK: run, "AMC_RUN_ATTEMPT": str(attempt.number)}
     try:
         with (attempt.folder / "process.log").open("ab") as log:
@@ -118,19 +139,43 @@ def launch(run: str, attempt: Attempt) -> None:
         write_json(attempt.result, {"status": "error", "words": words})
 
 
-def _wait(run: str, attempt: Attempt) -> Fate:
-    """Its end; RUNNING when the limit is over."""
+def _wait(run: str, attempt: Attempt, stop: Stop) -> Fate:
+    """Its end; RUNNING when the limit is over; STOPPED when somebody wants the end of what may run here."""
     deadline = time.monotonic() + RUN_LIMIT_SECONDS + 300
     settles = time.monotonic() + FORK_TO_EXEC_SECONDS
     appears = time.monotonic() + APPEARS_WITHIN_SECONDS
+    heard, beats = time.monotonic(), b""
     while True:
         found = fate(attempt)
         starting = found is Fate.UNKNOWN and (
             time.monotonic() < settles or (time.monotonic() < appears and carrying(MARK, run))
         )
-        if (found is not Fate.RUNNING and not starting) or time.monotonic() > deadline:
+        if found is Fate.UNKNOWN and (now := _beats(attempt)) != beats:
+            heard, beats = time.monotonic(), now
+        afar = beats != b"" and time.monotonic() < heard + SILENT_SECONDS
+        runs = found is Fate.RUNNING or starting or (found is Fate.UNKNOWN and afar)
+        if not runs or time.monotonic() > deadline:
             return found
+        if found is Fate.RUNNING and stop():
+            return Fate.STOPPED
         time.sleep(0.3)
+
+
+def _beats(attempt: Attempt) -> bytes:
+    """The heart of an attempt on another host, where the evidence is shared; nothing for one of this host."""
+    if read_json(attempt.claim)["host"] == host_id() or not attempt.effort.exists():
+        return b""
+    return attempt.effort.read_bytes()
+
+
+def _stopped(run: str, wanted: str) -> tuple[Fate, str]:
+    """End what runs here; what a process starts while it ends is ended in the next round."""
+    for _ in range(3):
+        left = end(carrying(MARK, run), STOP_SECONDS, at_once=True)
+    if left:
+        pids = ", ".join(str(process.pid) for process in left)
+        return Fate.UNKNOWN, f"{wanted}; its processes can't be ended: {pids}"
+    return Fate.STOPPED, wanted
 
 
 def _claimant(attempt: Attempt) -> str:

@@ -73,7 +73,9 @@ def execute(evidence: Evidence, attempt: Attempt, settings: settings_.Settings) 
             limit=playbooks.limit(playbook, order["servers"]),
             cmdline="--check" if order["check"] else None,
             extravars=_variables(evidence, attempt, settings, order),
-            envvars=_environment(repository, settings),
+            # A run of a merged change has its commit's; what the playbook calls (resize) has to see them.
+            envvars=environment(repository, settings)
+            | {"AMC_REPOSITORY": str(repository), "AMC_INVENTORIES": str(inventory.parent)},
             settings={"suppress_output_file": True},
             suppress_env_files=True,
             quiet=True,
@@ -105,7 +107,7 @@ def _variables(
     }
 
 
-def _environment(repository: Path, settings: settings_.Settings) -> dict[str, str]:
+def environment(repository: Path, settings: settings_.Settings) -> dict[str, str]:
     """What the playbook's process gets besides this one's environment."""
     found = {
         "AMC_SECRETS_DIR": str(settings.secrets_dir),

@@ -3,20 +3,42 @@
 import json
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from sqlalchemy import Engine
 
 from orchestrator.database.engine import reading
 from orchestrator.errors import NeedsPerson, Waiting
-from orchestrator.runs import lock, store
+from orchestrator.runs import lock, store, waiting
+from orchestrator.runs.placing import Enqueue
 from orchestrator.runs.store import Run
 from orchestrator.settings import Settings
 
 LOOK_SECONDS = 0.5
+SOON = timedelta(minutes=10)
 LIMIT_SECONDS = 24 * 3600
 WORKER_STARTS = 5
 WORKER_APPEARS_SECONDS = 20
+
+
+def to_its_time(engine: Engine, run: Run, say: Callable[[str], None], enqueue: Enqueue) -> Run:
+    """Wait with a run that may begin within SOON, and release it; any other is returned as it is."""
+    told = None
+    while run.planned_at and run.waits and not run.wants_decision:
+        now = datetime.now(UTC)
+        if run.planned_at - now > SOON:
+            break
+        if run.planned_at != told:
+            told = run.planned_at
+            say(f"{run.id}: waits until {told:%Y-%m-%d %H:%M} UTC")
+        if run.planned_at <= now:
+            with engine.begin() as connection:
+                waiting.release_one(connection, run.id, now, enqueue)
+        time.sleep(LOOK_SECONDS)
+        with reading(engine) as connection:
+            run = store.get(connection, run.id)
+    return run
 
 
 def to_the_end(settings: Settings, engine: Engine, run: str, say: Callable[[str], None]) -> Run:

@@ -1,6 +1,7 @@
-"""One worker at a time: an advisory lock on a file, which the kernel frees however the worker ends.
+"""Who may work: on SQLite one worker at a time, on PostgreSQL any number, each with a name of its own.
 
-On SQLite the file stands beside the database, so that two homes on one database can't have two workers.
+On SQLite an advisory lock on a file, which the kernel frees however the worker ends. It stands beside the
+database, so that two homes on one database can't have two workers. On PostgreSQL see presence.py.
 """
 
 import fcntl
@@ -8,18 +9,62 @@ import os
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
+from orchestrator.errors import Waiting
 from orchestrator.settings import Settings
 
+if TYPE_CHECKING:
+    from orchestrator.runs.presence import Presence
+
 PROBE_SECONDS = 2.0  # a reader that only looks holds the lock for an instant: try that long
+ALONE = "local"  # the name of SQLite's one worker: whatever was in its hands is in the next one's
+
+
+@dataclass(frozen=True)
+class Seat:
+    """A worker's right to work. `name` is what DBOS knows it by; `presence`: on PostgreSQL only."""
+
+    name: str
+    presence: "Presence | None"
+    file: IO[str] | None = None
+
+    def leads(self) -> bool:
+        """Whether this worker makes the rounds."""
+        return self.presence is None or self.presence.leads()
+
+    def leave(self) -> None:
+        """Give it back."""
+        if self.presence:
+            self.presence.close()
+        if self.file:
+            self.file.close()
+
+
+def take_seat(settings: Settings) -> Seat:
+    """The right to work, until it is left or the process ends.
+
+    Waiting (exit 6) when SQLite's one worker is at work. InvalidInput: see Presence.require_shared_evidence.
+    """
+    if settings.database_url.startswith("sqlite"):
+        file = acquire(settings)
+        if file is None:
+            words = f"a worker is already running here (process {holder(settings)})"
+            raise Waiting(words, "let it work; several workers need PostgreSQL (AMC_DATABASE_URL)")
+        return Seat(ALONE, None, file)
+    from orchestrator.runs.presence import Presence  # its driver is slow to import
+
+    presence = Presence(settings)
+    presence.require_shared_evidence(settings)
+    presence.guard()
+    return Seat(presence.name, presence)
 
 
 def path(settings: Settings) -> Path:
-    """The lock's file."""
-    prefix, _, database = settings.database_url.partition(":///")
-    return Path(f"{database}.worker") if prefix == "sqlite" else settings.home / "worker.lock"
+    """The lock's file, on SQLite."""
+    return Path(f"{settings.database_url.partition(':///')[2]}.worker")
 
 
 def acquire(settings: Settings) -> IO[str] | None:
@@ -42,7 +87,11 @@ def acquire(settings: Settings) -> IO[str] | None:
 
 
 def holder(settings: Settings) -> str | None:
-    """The process id of the worker that holds the lock, None when none does."""
+    """The process id of the worker, on PostgreSQL all workers' names; None when there is none."""
+    if not settings.database_url.startswith("sqlite"):
+        from orchestrator.runs.presence import living
+
+        return ", ".join(living(settings)) or None
     try:
         file = path(settings).open()
     except FileNotFoundError:

@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 from orchestrator.errors import UsageError
 
 ENGINEER = "engineer"
+SCHEDULE = "schedule"
+"""Causes: who or what ordered."""
 KEY_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}")
 
 

@@ -1,4 +1,4 @@
-"""A run in a worker's hands: its beginning, what its evidence says at the end, and its settlement."""
+"""A run's end: what its evidence says, and its settlement. (Its beginning: runs/beginning.py.)"""
 
 from collections.abc import Collection
 from datetime import datetime
@@ -11,9 +11,9 @@ from orchestrator.contracts.model import Hours
 from orchestrator.database.engine import reading
 from orchestrator.ledger import rules
 from orchestrator.ledger import store as ledger
-from orchestrator.runs import effort, reports, store
+from orchestrator.runs import effort, holds, reports, store
 from orchestrator.runs.attempts import Fate
-from orchestrator.runs.evidence import Evidence, read_json, write_json
+from orchestrator.runs.evidence import Evidence, read_json
 from orchestrator.runs.states import Event, State
 from orchestrator.runs.store import Run
 from orchestrator.settings import Settings
@@ -88,7 +88,7 @@ def _charge(
     connection: Connection, run: Run, event: Event, worked: list[effort.Interval], now: datetime
 ) -> dict[str, int]:
     """Settle the run's hold, or void it when nothing ran; the row's seconds."""
-    contract, key = run.agreed(), store.ledger_key(run.id)
+    contract, key = run.agreed(), holds.key(connection, run)
     by_year = rules.raw_by_year(contract, worked)
     raw = sum(by_year.values())
     free = {"raw": raw, "rounded": raw, "charged": 0, "overage": 0}
@@ -100,36 +100,6 @@ def _charge(
     terms = terms_at_end(contract.hours, contract.terms(run.activity), event, raw)
     done = ledger.settle(connection, contract, key, raw, terms, now=now, by_year=by_year)
     return {"raw": done.raw, "rounded": done.rounded, "charged": done.charged, "overage": done.overage}
-
-
-def begin(settings: Settings, engine: Engine, run: str, now: datetime) -> Evidence:
-    """A worker takes the run, for the first time or again; its evidence folder says what was ordered."""
-    with engine.begin() as connection:
-        found = store.get(connection, run)
-        store.move(connection, found, Event.START, found.words, started_at=found.started_at or now)
-    evidence = store.evidence(settings, run)
-    if not evidence.order.exists():
-        write_json(evidence.order, _order(found))
-    evidence.reports.mkdir(exist_ok=True, mode=0o700)
-    return evidence
-
-
-def _order(run: Run) -> dict[str, Any]:
-    return {
-        "run": run.id,
-        "customer": run.customer,
-        "activity": run.activity,
-        "servers": run.servers,
-        "check": run.check_mode,
-        "options": run.options,
-        "cause": run.cause,
-        "key": run.key,
-        "ordered_at": run.ordered_at.isoformat(),
-        "clause": run.clause,
-        "contract": run.contract,
-        "repository": run.repository,
-        "inventory": run.inventory,
-    }
 
 
 def terms_at_end(hours: Hours, terms: ActivityTerms, event: Event, raw_seconds: int) -> ActivityTerms:

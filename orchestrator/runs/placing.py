@@ -13,17 +13,16 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import IntegrityError
 
-from orchestrator.contracts.activities import ActivityTerms
-from orchestrator.contracts.coverage import Excluded, decide
+from orchestrator.contracts.coverage import Covered, Excluded, decide
 from orchestrator.contracts.model import Contract
 from orchestrator.database.engine import reading
 from orchestrator.errors import AmcError, HoursInsufficient, InvalidInput, NotCovered, Problem, UsageError
 from orchestrator.fleet.read import HOSTS, NOT_A_CUSTOMER, provider_folder, read
-from orchestrator.ledger import store as ledger
-from orchestrator.runs import options, playbooks, store
+from orchestrator.runs import holds, options, playbooks, store
 from orchestrator.runs.order import Order, run_id
 from orchestrator.runs.states import State
 from orchestrator.runs.store import Run
+from orchestrator.runs.timing import timing
 from orchestrator.settings import Settings
 
 PLANNED = frozenset({"resize"})  # what it would do is shown first, and somebody approves it
@@ -34,6 +33,7 @@ NEEDS = {
 }
 SUFFIX_LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # none that is mistaken for another
 Enqueue = Callable[[Connection, str, str], None]
+Take = Callable[[Connection, Run], Run]
 
 
 def place(
@@ -45,18 +45,23 @@ def place(
     now: datetime,
     enqueue: Enqueue,
     plan: Path | None = None,
+    planned_at: datetime | None = None,
+    urgent: str | None = None,
+    take: Take | None = None,
 ) -> tuple[Run, bool]:
-    """Order a run to be done at `now`: (the run, False when it had been ordered under its key before).
+    """Order a run: (the run, False when it had been ordered under its key before).
 
-    With a `plan`, the folder of what was planned, the run waits for somebody's approval; the folder becomes
-    part of its evidence.
+    It is queued, or waits with its hours held for its time: from `planned_at` on (None: from `now`), when
+    the maintenance windows allow it; see runs/timing.py. `urgent`: why it must not wait for them. With a
+    `plan`, the folder of what was planned, it waits for somebody's approval too; the folder becomes part of
+    its evidence. `take`: whoever runs it himself (runs/hand.py) takes it here, and it is not queued.
     NotCovered and HoursInsufficient leave a row in state refused, with the reason. UsageError: there is no
     such activity, or the key stands for another order. What the run would need and does not find here (its
     playbook, a backup server) is refused before anything is held, and leaves nothing.
     """
     if order.activity in PLANNED and plan is None:
         raise UsageError(f"{order.activity} is planned before it is ordered", "amc run start does both")
-    decision = decide(contract, order.activity, now)
+    decision = decide(contract, order.activity, planned_at or now)
     if not isinstance(decision, Excluded):
         order = replace(order, options=options.checked(order.activity, order.options, now))
         _require(settings, order)
@@ -65,26 +70,58 @@ def place(
         with engine.begin() as connection:
             if known := store.ordered_under(connection, order.key):
                 return _same(known, order), False
-            if isinstance(decision, Excluded):
-                raise NotCovered(decision.reason)
             _require_what_was_set_aside(connection, order)
-            held = replace(run, held=0 if order.check else _hold(connection, contract, decision.terms, run))
+            placed = _planned(connection, contract, run, decision, wished=planned_at, urgent=urgent)
             if plan:
-                placed = replace(held, state=State.WAITING, needs_approval=True)
+                placed = _awaiting_approval(placed)
                 _keep(plan, store.evidence(settings, run.id).plan)
-            else:
-                placed = held
+            elif take:
+                placed = take(connection, placed)
+            elif placed.state is State.QUEUED:
                 enqueue(connection, run.id, order.customer)
             store.add(connection, placed)
             return placed, True
     except (NotCovered, HoursInsufficient) as refusal:
-        _refuse(engine, run, refusal)
+        refuse(engine, run, refusal)
         raise
     except IntegrityError:  # another process has placed the same key in this moment
         known = before(engine, order)
         if known is None:
             raise
         return known, False
+
+
+def _awaiting_approval(run: Run) -> Run:
+    """It waits for a decision; and then for a window again, unless it is urgent."""
+    not_before = run.planned_at or (None if run.urgent else run.ordered_at)
+    return replace(run, state=State.WAITING, needs_approval=True, planned_at=not_before)
+
+
+def _planned(
+    connection: Connection,
+    contract: Contract,
+    run: Run,
+    decision: Covered | Excluded,
+    *,
+    wished: datetime | None,
+    urgent: str | None,
+) -> Run:
+    """The run with its time and its hours held; NotCovered, HoursInsufficient."""
+    if isinstance(decision, Excluded):
+        raise NotCovered(decision.reason)
+    found = timing(
+        contract,
+        run.activity,
+        now=run.ordered_at,
+        wished=wished,
+        urgent=urgent,
+        check=run.check_mode,
+        is_first=store.never_deployed(connection, run.customer, run.servers),
+    )
+    state = State.WAITING if found.at else State.QUEUED
+    words = "; ".join(reason.words for reason in found.reasons)
+    run = replace(run, planned_at=found.at, urgent=found.urgent, state=state, words=words)
+    return replace(run, held=holds.take(connection, contract, decision.terms, run))
 
 
 def before(engine: Engine, order: Order) -> Run | None:
@@ -136,21 +173,14 @@ def _same(known: Run, order: Order) -> Run:
     return known
 
 
-def _hold(connection: Connection, contract: Contract, terms: ActivityTerms, run: Run) -> int:
-    """Seconds held; a check run is free, so it holds and posts nothing."""
-    at = run.ordered_at
-    estimate = (terms.minutes or 0) * 60
-    key = store.ledger_key(run.id)
-    return ledger.hold(connection, contract, terms, key, seconds=estimate, planned_at=at, now=at).held
-
-
 def _keep(plan: Path, evidence: Path) -> None:
     """Before the row is there: a run without its plan could not go on, a plan without a row harms nobody."""
     evidence.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     shutil.move(plan, evidence)
 
 
-def _refuse(engine: Engine, run: Run, refusal: AmcError) -> None:
+def refuse(engine: Engine, run: Run, refusal: AmcError) -> None:
+    """Keep the row of an order that was refused."""
     refused = replace(
         run, state=State.REFUSED, words=str(refusal), exit_code=refusal.exit_code, ended_at=run.ordered_at
     )

@@ -88,9 +88,13 @@ def carrying(variable: str, value: str) -> list[Process]:
     return found
 
 
-def end(processes: list[Process], patience: float) -> list[Process]:
-    """Wait `patience` seconds for them to end, then TERM, then KILL; returns those that live on."""
-    for sign in (None, signal.SIGTERM, signal.SIGKILL):
+def end(processes: list[Process], patience: float, *, at_once: bool = False) -> list[Process]:
+    """Wait `patience` seconds for them to end (not when `at_once`), then TERM, then KILL, as long after each.
+
+    Returns those that live on.
+    """
+    signs = (signal.SIGTERM, signal.SIGKILL)
+    for sign in signs if at_once else (None, *signs):
         for process in processes:
             if sign is not None and process.lives():
                 with suppress(ProcessLookupError, PermissionError):

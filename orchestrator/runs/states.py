@@ -59,6 +59,9 @@ FIRST = (State.WAITING, State.QUEUED, State.RUNNING, State.REFUSED)
 OPEN = frozenset({State.QUEUED, State.RUNNING})
 """In the hands of the queue, or of whoever runs it by hand. A run that waits is a row."""
 
+OVER = frozenset(State) - OPEN - {State.WAITING, State.UNKNOWN}
+"""Nothing of it goes on. Of one that is unknown nobody can tell."""
+
 EXIT_CODES = {
     State.DONE: 0,
     State.ROLLED_BACK: 7,

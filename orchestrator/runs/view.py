@@ -2,30 +2,42 @@
 
 from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from orchestrator.contracts.model import Contract
 from orchestrator.ledger import hours
 from orchestrator.runs import lock, reports, states, store
 from orchestrator.runs.attempts import Fate, fate
 from orchestrator.runs.evidence import Evidence, read_json, sha256
+from orchestrator.runs.states import State
 from orchestrator.runs.store import Run
-from orchestrator.schedule import windows
 from orchestrator.settings import Settings
 
 
 def ordered(run: Run, contract: Contract, now: datetime) -> str:
-    """What the one who ordered it is told: the clause, what is held, and a window that is closed at `now`."""
+    """What the one who ordered it is told: the clause, what is held, and when it runs if not at once."""
     words = f"{run.id}: covered by {run.clause} of {contract.number}, "
     words += "free (check mode)" if run.check_mode else f"{hours.show(run.held or 0)} held"
-    if windows.is_open(contract.maintenance_windows, contract.zone, now):
-        return words
-    opening = windows.next_opening(contract.maintenance_windows, contract.zone, now)
-    when = f"{opening.astimezone(contract.zone):%A %Y-%m-%d %H:%M %Z}" if opening else "never"
-    return f"{words}\n{run.id}: outside the maintenance window, which opens next {when}; it goes on for now"
+    if run.urgent:
+        return f"{words}\n{run.id}: outside the maintenance windows, under the emergency rule: {run.urgent}"
+    if run.waits and run.planned_at and run.planned_at > now:
+        why = f": {run.words}" if run.words else ""
+        return f"{words}\n{run.id}: planned for {planned(run)}{why}"
+    return words
+
+
+def planned(run: Run) -> str:
+    """Its planned time on the contract's clock: `Friday 2026-11-27 22:00 +04`."""
+    zone = ZoneInfo(run.contract["time_zone"])
+    return f"{run.planned_at.astimezone(zone):%A %Y-%m-%d %H:%M %Z}" if run.planned_at else ""
 
 
 def standing(settings: Settings, run: Run) -> tuple[str, str]:
     """(word, what happens next or what to do): the true state, computed from the lock and the processes."""
+    if run.waits and not run.wants_decision:
+        return run.state, f"for its time, {planned(run)}; a worker that stays (`amc worker`) begins it"
+    if run.state is State.RUNNING and run.hand:
+        return run.state, f"{run.hand['by']} runs it by hand on {run.hand['host']}"
     if not run.is_open:
         return states.shown_as(run.state, worker_lives=False, process_lives=False)
     attempts = store.evidence(settings, run.id).attempts()
@@ -37,8 +49,9 @@ def document(settings: Settings, run: Run) -> dict[str, Any]:
     """The run for `--json`. Times are ISO 8601 in UTC or null, `*_seconds` whole seconds or null.
 
     id, key, customer, activity, servers, options {name: value}, cause, check, clause,
-    contract {number, version}, state, words, next, exit_code, ordered_at, decision {by, why, at} or null,
-    started_at, ended_at,
+    contract {number, version}, state, words, next, exit_code, ordered_at, planned_at, needs_approval,
+    urgent (why it may run outside the windows, or null), decision and stop {by, why, at} or null,
+    hand {by, host} or null, started_at, ended_at,
     held_seconds, raw_seconds, rounded_seconds, charged_seconds, overage_seconds, evidence (folder),
     manifest_sha256.
     """
@@ -59,7 +72,12 @@ def document(settings: Settings, run: Run) -> dict[str, Any]:
         "next": following,
         "exit_code": run.exit_code,
         "ordered_at": _iso(run.ordered_at),
+        "planned_at": _iso(run.planned_at),
+        "needs_approval": run.needs_approval,
+        "urgent": run.urgent,
         "decision": run.decision,
+        "stop": run.stop,
+        "hand": run.hand,
         "started_at": _iso(run.started_at),
         "ended_at": _iso(run.ended_at),
         "held_seconds": run.held,
@@ -94,6 +112,8 @@ def accounted(settings: Settings, run: Run) -> dict[str, Any]:
             "servers": run.servers,
             "options": run.options,
             "decision": run.decision,
+            "urgent": run.urgent,
+            "planned_at": run.planned_at,
             "cause": run.cause,
             "check": run.check_mode,
             "clause": run.clause,

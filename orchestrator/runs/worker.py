@@ -8,19 +8,23 @@ run per customer at a time, hence one per server, also for runs on several serve
 
 import os
 import signal
-import socket
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from types import FrameType
 
 from dbos import DBOS, DBOSClient
 from sqlalchemy import Connection, Engine, inspect
+from sqlalchemy.exc import DatabaseError
 
 from orchestrator.database.engine import is_sqlite, parse_url, reading, refusal
-from orchestrator.errors import Waiting
-from orchestrator.runs import attempts, lock, outcome, store
+from orchestrator.runs import attempts, lock, outcome, stopping, store, takeover
+from orchestrator.runs.attempts import Fate
+from orchestrator.runs.beginning import Elsewhere, Over, TooLate, begin
+from orchestrator.runs.evidence import Evidence
+from orchestrator.runs.rounds import Rounds, Watch
 from orchestrator.runs.states import Event
 from orchestrator.settings import Settings
 
@@ -30,6 +34,7 @@ APPLICATION = "amc"
 VERSION = "1"  # runs that wait under another version are never taken: not to be changed
 LOOK_SECONDS = 0.5
 FINISH_SECONDS = 10
+STOP_LOOK_SECONDS = 1
 LOST_SECONDS = 15  # a workflow that begins or ends is in nobody's hands for an instant
 
 
@@ -55,52 +60,61 @@ def enqueue(connection: Connection, run: str, customer: str) -> None:
     )
 
 
-def serve(settings: Settings, engine: Engine, until_idle: bool) -> None:
-    """Work until a signal comes or, `until_idle`, until no run is open.
+def serve(settings: Settings, engine: Engine, watch: Watch, *, until_idle: bool) -> None:
+    """Work until a signal comes or, `until_idle`, until no run is queued or running.
 
-    Waiting (exit 6) when another worker is at work.
+    A worker that ends by itself orders nothing of the schedule: that is for one that stays. Waiting (exit 6)
+    when another worker is at work on SQLite.
     """
     os.umask(0o077)
     with reading(engine) as connection:
         _refuse_half_made(connection)
-    held = lock.acquire(settings)
-    if held is None:
-        raise Waiting(f"a worker is already running here (process {lock.holder(settings)})", "let it work")
-    with held:
-        for sign in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(sign, _leave)
-        hands: set[str] = set()
-        _launch(settings, engine, hands)
-        lost: dict[str, float] = {}
-        try:
-            while not (until_idle and not store.open_runs(engine)):
-                _close_failed_workflows(settings, engine)
-                lost = _lost_workflows(settings, engine, hands, lost)
-                if any(time.monotonic() - since > LOST_SECONDS for since in lost.values()):
-                    break
-                time.sleep(LOOK_SECONDS)
-        finally:
-            DBOS.destroy(workflow_completion_timeout_sec=FINISH_SECONDS)
+    seat = lock.take_seat(settings)
+    for sign in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(sign, _leave)
+    hands: set[str] = set()
+    _launch(settings, engine, seat, hands)
+    rounds = Rounds(settings, engine, enqueue, _say, watch, plans=not until_idle)
+    try:
+        lost = _work(settings, engine, seat, rounds, hands=hands, until_idle=until_idle)
+    finally:
+        DBOS.destroy(workflow_completion_timeout_sec=FINISH_SECONDS)
+        rounds.leave()
+        seat.leave()
     if lost:
-        print(
-            f"worker: begins anew, lost {', '.join(lost)}: did the database fail, is the disk full?",
-            flush=True,
-        )
+        _say(f"begins anew, lost {', '.join(lost)}: did the database fail, is the disk full?")
         # Only a start takes such a workflow up again. What runs goes on meanwhile.
         own = ["-m", "orchestrator.cli.main", "worker", *(["--until-idle"] if until_idle else [])]
         os.execv(sys.executable, [sys.executable, *own])
     # An order that came while this worker was leaving saw the lock held and started none.
-    if store.open_runs(engine):
+    if takeover.in_queue(engine):
         lock.start_worker(settings)
 
 
-def _launch(settings: Settings, engine: Engine, hands: set[str]) -> None:
+def _work(
+    settings: Settings, engine: Engine, seat: lock.Seat, rounds: Rounds, *, hands: set[str], until_idle: bool
+) -> list[str]:
+    """Look after the runs; returns at the end those that are lost, so that a start must take them up."""
+    lost: dict[str, float] = {}
+    while True:
+        rounds.make(seat.leads)
+        if until_idle and not takeover.in_queue(engine):
+            return []
+        takeover.take_over(seat, QUEUE, _say)
+        takeover.close_failed_workflows(settings, engine)
+        lost = takeover.lost_workflows(engine, seat.name, hands, lost)
+        if any(time.monotonic() - since > LOST_SECONDS for since in lost.values()):
+            return list(lost)
+        time.sleep(LOOK_SECONDS)
+
+
+def _launch(settings: Settings, engine: Engine, seat: lock.Seat, hands: set[str]) -> None:
     DBOS(
         config={
             "name": APPLICATION,
             "system_database_url": _url(settings.database_url),
             "application_version": VERSION,
-            "executor_id": _executor(settings),
+            "executor_id": seat.name,
             "run_migrations": False,
             "log_level": "WARNING",
         }
@@ -121,7 +135,7 @@ def _register(settings: Settings, engine: Engine, hands: set[str]) -> None:
     @DBOS.step(name="settle", retries_allowed=True, max_attempts=6, interval_seconds=1)
     def settle(run: str, event: str, words: str) -> str:
         state = outcome.settle(settings, engine, run, Event(event), words, now=datetime.now(UTC))
-        _say(run)(f"{state}: {words}" if words else state)
+        _say_of(run)(f"{state}: {words}" if words else state)
         return state
 
     @DBOS.workflow(name=WORKFLOW)
@@ -137,42 +151,44 @@ def _register(settings: Settings, engine: Engine, hands: set[str]) -> None:
 def _follow(settings: Settings, engine: Engine, run: str) -> tuple[Event, str]:
     """The run's end as an event and words; whatever goes wrong, a hold is settled after it."""
     try:
-        evidence = outcome.begin(settings, engine, run, datetime.now(UTC))
-        fate, words = attempts.follow(run, evidence, _say(run))
+        evidence = begin(settings, engine, run, datetime.now(UTC))
+        fate, words = attempts.follow(run, evidence, _say_of(run), _stop_flag(engine, run))
+        if fate is Fate.STOPPED:
+            return _stopped(settings, evidence, words)
         return outcome.judge(evidence, fate, words)
+    except Over:
+        return Event.CANCEL, ""
+    except TooLate as error:
+        return Event.FAIL, str(error)
+    except Elsewhere as error:
+        return Event.LOSE, str(error)
     except Exception as error:
         return Event.FAIL, f"{type(error).__name__}: {error}"
 
 
-def _close_failed_workflows(settings: Settings, engine: Engine) -> None:
-    """An open run whose workflow has ended or is missing would hold its hours for ever: settle it here."""
-    runs = [run.id for run in store.open_runs(engine)]
-    if not runs:
-        return
-    found = DBOS.list_workflows(workflow_ids=runs, load_input=False, load_output=False)
-    statuses = {workflow.workflow_id: workflow.status for workflow in found}
-    for run in runs:
-        status = statuses.get(run, "MISSING")
-        if status not in ("ENQUEUED", "DELAYED", "PENDING"):
-            # The row may have been settled since it was read.
-            words = f"its workflow is {status.lower()}"
-            outcome.settle(settings, engine, run, Event.FAIL, words, now=datetime.now(UTC))
+def _stopped(settings: Settings, evidence: Evidence, wanted: str) -> tuple[Event, str]:
+    """Cancelled, or unknown where a server can't be reached: its units may go on."""
+    ended, words = stopping.on_servers(settings, evidence)
+    if ended:
+        return Event.CANCEL, f"{wanted}; {words}" if words else wanted
+    return Event.LOSE, f"{wanted}; what runs on a server could not be ended: {words}"
 
 
-def _lost_workflows(
-    settings: Settings, engine: Engine, hands: set[str], before: dict[str, float]
-) -> dict[str, float]:
-    """Runs that DBOS calls ours and at work, while no thread works on them: since when (monotonic seconds).
+def _stop_flag(engine: Engine, run: str) -> Callable[[], str]:
+    """Who wants the run's end and why, in words; the row is looked at every STOP_LOOK_SECONDS."""
+    looked, found = float("-inf"), ""
 
-    When the database fails while a step's result is noted (a full disk), DBOS's thread ends and nobody asks
-    for the workflow again.
-    """
-    runs = [run.id for run in store.open_runs(engine) if run.id not in hands]
-    if not runs:
-        return {}
-    found = DBOS.list_workflows(workflow_ids=runs, status="PENDING", load_input=False, load_output=False)
-    ours = [each.workflow_id for each in found if each.executor_id == _executor(settings)]
-    return {run: before.get(run, time.monotonic()) for run in ours if run not in hands}
+    def stop() -> str:
+        nonlocal looked, found
+        if not found and time.monotonic() - looked >= STOP_LOOK_SECONDS:
+            looked = time.monotonic()
+            # A database that fails for a moment is no reason to end a run.
+            with suppress(DatabaseError), reading(engine) as connection:
+                if wanted := store.get(connection, run).stop:
+                    found = f"cancelled by {wanted['by']}: {wanted['why']}"
+        return found
+
+    return stop
 
 
 def _leave(_sign: int, _frame: FrameType | None) -> None:
@@ -182,15 +198,12 @@ def _leave(_sign: int, _frame: FrameType | None) -> None:
     os._exit(0)
 
 
-def _say(run: str) -> Callable[[str], None]:
+def _say(words: str) -> None:
+    print(f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} worker: {words}", flush=True)
+
+
+def _say_of(run: str) -> Callable[[str], None]:
     return lambda words: print(f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} {run}: {words}", flush=True)
-
-
-def _executor(settings: Settings) -> str:
-    """Who recovers whose workflows: on SQLite there is one worker, on PostgreSQL one a host and home."""
-    if settings.database_url.startswith("sqlite"):
-        return "local"
-    return f"{socket.gethostname()}:{settings.home}"
 
 
 def _refuse_half_made(connection: Connection) -> None:

@@ -122,21 +122,36 @@ def catch_up(contract: Contract, activity: str, since: datetime, now: datetime) 
     if not missed:
         return None
     last = missed[-1]
-    following = next((each for each in following_from(contract, activity, now) if each.planned), None)
-    before = following.planned if following else None
     made_up = f"it was missed at {local(contract, last.when)}"
     count = len(missed)
     words = f"{made_up}, the last of {count}" if count > 1 else made_up
     reason = Reason(Why.MISSED, f"{words}: one run makes up for what was missed")
-    if last.activity in ANY_TIME:
-        place = _any_time(contract, now.astimezone(UTC))
-    else:
-        place = first_place(contract, now, last.lasts, before)
-        if place.at and before and is_one_room(contract, place.at, before + last.lasts):
-            return None
-    if place.at is None or (before and place.at + last.lasts > before):
+    place = late_place(contract, last.activity, last.lasts, now)
+    if place.at is None:
         return None
     return replace(last, planned=place.at, reasons=(*last.reasons, reason, *place.reasons))
+
+
+def late_place(contract: Contract, activity: ActivityName, lasts: timedelta, now: datetime) -> Place:
+    """Where a run that was not done in time may begin, from `now` on.
+
+    None where the next one is as good: this would not be over before that begins, or needs its window.
+    """
+    following = next((each for each in following_from(contract, activity, now) if each.planned), None)
+    before = following.planned if following else None
+    if activity in ANY_TIME:
+        place = _any_time(contract, now.astimezone(UTC))
+    else:
+        place = first_place(contract, now, lasts, before)
+    if place.at is None or before is None:
+        return place
+    shares = activity not in ANY_TIME and is_one_room(contract, place.at, before + lasts)
+    if shares or place.at + lasts > before:
+        words = (
+            f"the next one is planned for {local(contract, before)}, and no earlier place is free for this"
+        )
+        return Place(None, (*place.reasons, Reason(Why.NEXT, words)))
+    return place
 
 
 def following_from(

@@ -8,11 +8,13 @@ and recoveries with fractions; times ISO 8601 in UTC:
               - used_seconds - held_seconds - expired_seconds = closing_seconds
               overage_seconds   charged beyond the hours; no part of the sum
               uncapped_seconds  effort under a comprehensive contract; no part of the sum
-    runs      [{id, activity, servers, options {name: value}, decision {by, why, at} or null, overrides,
-                cause, check, clause, state, words, ordered_at, ended_at, held_seconds, raw_seconds,
-                rounded_seconds, charged_seconds, overage_seconds, packages, cves, evidence, manifest_sha256}]
+    runs      [{id, activity, servers, options {name: value}, decision {by, why, at} or null, urgent,
+                planned_at, overrides, cause, check, clause, state, words, ordered_at, ended_at,
+                held_seconds, raw_seconds, rounded_seconds, charged_seconds, overage_seconds, packages, cves,
+                evidence, manifest_sha256}]
               those ordered in the year (contract's time zone), oldest first, refused ones too;
-              overrides [{server, what, reason}]: what was passed over, and why
+              overrides [{server, what, reason}]: what was passed over, and why; urgent: why it ran outside
+              the maintenance windows, under the contract's emergency rule, or null
     drills    [{run, server, at, kind, moment, backup, rpo_seconds, rto_seconds, figures, problems}]
               figures: equal, differ or not compared
     recoveries  [{run, server, at, target, put_back, only, backup, fell_back, lost_seconds, lost_commits,
@@ -55,6 +57,8 @@ class StatementRun:
     servers: Sequence[str]
     options: Mapping[str, str]
     decision: Mapping[str, str] | None
+    urgent: str | None
+    planned_at: datetime | None
     cause: str
     check: bool
     clause: str
@@ -158,7 +162,14 @@ def _of(run: StatementRun, row: Row) -> Row:
 
 
 def _run(run: StatementRun) -> dict[str, Any]:
-    times = {"ordered_at": run.ordered_at.isoformat(), "ended_at": run.ended_at and run.ended_at.isoformat()}
+    times = {
+        name: at and at.isoformat()
+        for name, at in (
+            ("ordered_at", run.ordered_at),
+            ("planned_at", run.planned_at),
+            ("ended_at", run.ended_at),
+        )
+    }
     document = asdict(run) | {"servers": list(run.servers)} | times
     own_sections = ("drills", "recoveries", "resizes", "hardened")
     return {name: document[name] for name in document if name not in own_sections}

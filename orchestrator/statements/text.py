@@ -77,6 +77,10 @@ def _remarks(statement: Statement, run: StatementRun) -> Iterator[str]:
         remarks.append(
             f"approved by {run.decision['by']} at {local(statement.contract, run.decision['at'])}{why}"
         )
+    if run.planned_at and run.state == "waiting":
+        remarks.append(f"planned for {local(statement.contract, run.planned_at.isoformat())}")
+    if run.urgent:
+        remarks.append(f"outside the maintenance windows, under the emergency rule: {run.urgent}")
     remarks += [
         f"passed over on {each['server']}: {each['what']}; why: {each['reason']}" for each in run.overrides
     ]

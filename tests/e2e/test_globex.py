@@ -36,6 +36,9 @@ def killed(deployed: Installation) -> dict[str, Any]:
         "globex",
         "--without-proven-backup",
         NO_BACKUP,
+        "--now",
+        "--why",
+        "a test at any hour",
         "--wait",
     ]
     waiting = subprocess.Popen(

@@ -35,13 +35,14 @@ def test_excluded_work_names_the_clause(installation: Installation) -> None:
 def test_missing_hours_name_the_balance_and_what_to_buy(poor: Installation) -> None:
     """A patch of 90 minutes does not fit into an hour: exit 5; bought hours mend it."""
     assert poor.amc("init").returncode == 0
-    refused = poor.amc("run", "start", "patch", "--customer", "acme")
+    patch = ("run", "start", "patch", "--customer", "acme", "--now", "--why", "a test at any hour")
+    refused = poor.amc(*patch)
     assert refused.returncode == 5
     assert "1:00" in refused.stderr
     assert "amc hours buy" in refused.stderr
     bought = poor.amc("hours", "buy", "--customer", "acme", "--hours", "1", "--note", "prepaid, invoice 1")
     assert bought.returncode == 0, bought.stderr
-    again = poor.amc("run", "start", "patch", "--customer", "acme", "--wait")
+    again = poor.amc(*patch, "--wait")
     # This home's lab is empty, so the run itself fails: it is settled all the same, and says so.
     assert again.returncode == 8, again.stdout + again.stderr
     assert poor.json("hours", "balance", "--customer", "acme")["held"] == 0

@@ -15,6 +15,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
@@ -28,6 +29,13 @@ DEADLINE_S = 60
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[str]:
     """The address of the server without a database: postgresql://postgres@127.0.0.1:PORT."""
+    with postgresql_server() as address:
+        yield address
+
+
+@contextmanager
+def postgresql_server() -> Iterator[str]:
+    """The server, for a soak too; its address."""
     folder = Path(tempfile.mkdtemp(prefix="amc-test-postgresql-"))
     user = _unprivileged_user()
     if user:

@@ -11,7 +11,9 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect
 
 import orchestrator.ledger.tables
-import orchestrator.runs.tables  # noqa: F401  both join the metadata
+import orchestrator.notify.tables
+import orchestrator.runs.tables
+import orchestrator.web.tables  # noqa: F401  all join the metadata
 from orchestrator.database import creation
 from orchestrator.database.engine import VERSIONS, connect, newest_version, open_engine, parse_url
 from orchestrator.database.metadata import metadata

@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,6 +19,7 @@ import pytest
 from sqlalchemy import Connection, Engine
 
 from orchestrator import settings
+from orchestrator.contracts.model import DAYS
 from orchestrator.contracts.read import read_customer
 from orchestrator.database.engine import connect, reading
 from orchestrator.ledger import reading as ledger
@@ -25,6 +28,9 @@ from orchestrator.runs.order import Order
 from orchestrator.runs.processes import Process, carrying, end
 from orchestrator.runs.store import Run
 from orchestrator.settings import Settings
+
+from .scheduled import CONTRACT, Scheduled
+from .scheduled import HOSTS as ACME_HOSTS
 
 REPOSITORY = Path(__file__).parents[3]
 DEADLINE_SECONDS = 60
@@ -76,6 +82,13 @@ main.main()
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 Place = Callable[..., Run]
+
+
+def always_open(contract: str) -> str:
+    """A demo contract whose windows never close, so that tests may order at any hour."""
+    before, windows, after = contract.partition("  maintenance_windows:\n")
+    rest = after[after.index("\n  activities:") :]
+    return f'{before}{windows}    - {{days: [{", ".join(DAYS)}], start: "00:00", end: "24:00"}}{rest}'
 
 
 @dataclass
@@ -236,18 +249,26 @@ class House:
         assert worker.wait(timeout=DEADLINE_SECONDS) == -signal.SIGKILL, self.logs()
 
 
-def build(folder: Path) -> House:
+def _by_order_alone(contract: str) -> str:
+    """A worker that stays patches nothing by itself, whatever day it is."""
+    found = re.sub(r"rule: FREQ=MONTHLY;BYDAY=2SA\n +at: .*\n", "rule: never\n", contract)
+    assert found != contract
+    return found
+
+
+def build(folder: Path, **more: str) -> House:
+    """In an empty folder; `more` settings, as AMC_DATABASE_URL for another database than a file."""
     repository = folder / "repository"
-    (repository / "playbooks").mkdir(parents=True)
+    shutil.copytree(REPOSITORY / "playbooks" / "files", repository / "playbooks" / "files")
     (repository / "playbooks" / "patch.yml").write_text(PATCH.replace("HOUSE", str(folder)))
     contract = Path("inventories", "acme", "group_vars", "all", "contract.yml")
     (repository / contract).parent.mkdir(parents=True)
-    (repository / contract).write_text((REPOSITORY / contract).read_text())
+    (repository / contract).write_text(_by_order_alone(always_open((REPOSITORY / contract).read_text())))
     (repository / "inventories" / "acme" / "hosts.yml").write_text(HOSTS)
     (folder / "report").write_text('{"packages": [{"name": "bash"}], "cves": ["CVE-2026-1", "CVE-2026-2"]}')
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AMC_", "ANSIBLE_"))}
     own = {"AMC_HOME": str(folder / "home"), "AMC_REPOSITORY": str(repository), "A_TOKEN": SECRET}
-    house = House(folder, kept | own)
+    house = House(folder, kept | own | more)
     house.amc("init")
     return house
 
@@ -277,14 +298,15 @@ def not_queued(connection: Connection, run: str, customer: str) -> None:
 
 @pytest.fixture
 def house_settings(database_url: str, tmp_path: Path) -> settings.Settings:
-    """A repository that has every playbook and a provider, the demo contracts, and this database."""
+    """A repository with playbooks and a provider, the demo contracts with open windows, this database."""
     demo = settings.read({}).inventories
     (tmp_path / "playbooks").mkdir()
     for activity in ("patch", "recover", "drill"):
         (tmp_path / "playbooks" / f"{activity}.yml").write_text("- hosts: mems\n")
     for customer in ("acme", "globex"):
-        (tmp_path / "inventories" / customer).mkdir(parents=True)
-        (tmp_path / "inventories" / customer / "group_vars").symlink_to(demo / customer / "group_vars")
+        contract = Path(customer, "group_vars", "all", "contract.yml")
+        (tmp_path / "inventories" / contract).parent.mkdir(parents=True)
+        (tmp_path / "inventories" / contract).write_text(always_open((demo / contract).read_text()))
     (tmp_path / "inventories" / "provider").mkdir()
     shared = "{backup_server: {hosts: {backup1: }}, monitoring_server: {hosts: {backup1: }}}"
     (tmp_path / "inventories" / "provider" / "hosts.yml").write_text(shared)
@@ -305,3 +327,20 @@ def place(house_settings: settings.Settings) -> Place:
             return store.get(connection, run.id)
 
     return order
+
+
+@pytest.fixture
+def scheduled(database_url: str, tmp_path: Path) -> Scheduled:
+    """Acme with its windows, a server, the playbooks of its schedule, and no runs."""
+    contract = tmp_path / "inventories/acme/group_vars/all/contract.yml"
+    contract.parent.mkdir(parents=True)
+    contract.write_text(CONTRACT)
+    (tmp_path / "inventories/acme/hosts.yml").write_text(ACME_HOSTS)
+    (tmp_path / "inventories/provider").mkdir()
+    provider = "{backup_server: {hosts: {backup1: }}}"
+    (tmp_path / "inventories/provider/hosts.yml").write_text(provider)
+    (tmp_path / "playbooks").mkdir()
+    for activity in ("deploy", "check", "backup", "drill", "recover", "patch", "resize"):
+        (tmp_path / f"playbooks/{activity}.yml").write_text("- hosts: mems\n")
+    folders = {"AMC_HOME": str(tmp_path / "home"), "AMC_REPOSITORY": str(tmp_path)}
+    return Scheduled(settings.read(folders | {"AMC_DATABASE_URL": database_url}))

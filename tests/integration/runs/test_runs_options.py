@@ -7,7 +7,7 @@ import pytest
 from orchestrator import settings
 from orchestrator.database.engine import connect, reading
 from orchestrator.errors import NotCovered, UsageError
-from orchestrator.runs import outcome, store
+from orchestrator.runs import beginning, store
 
 from .conftest import NOW, House, Place
 
@@ -18,7 +18,7 @@ def test_they_are_kept_with_the_run(place: Place, house_settings: settings.Setti
     """In the row and in the evidence, the moment in UTC; without any: none."""
     run = place("recover", "one", only="database", to="2026-03-01 14:32:10+04:00")
     assert run.options == {"only": "database", "to": "2026-03-01T10:32:10+00:00"}
-    evidence = outcome.begin(house_settings, connect(house_settings.database_url), run.id, NOW)
+    evidence = beginning.begin(house_settings, connect(house_settings.database_url), run.id, NOW)
     assert json.loads(evidence.order.read_text())["options"] == run.options
     assert place("patch", "two").options == {}
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from orchestrator.contracts.read import read_customer
 from orchestrator.database.engine import connect, reading
 from orchestrator.ledger.reading import head, year_account
-from orchestrator.runs import outcome, store, view
+from orchestrator.runs import beginning, outcome, store, view
 from orchestrator.runs.evidence import write_json
 from orchestrator.runs.states import Event
 from orchestrator.settings import Settings
@@ -40,7 +40,7 @@ def test_what_servers_report_is_on_the_statement(place: Place, house_settings: S
 
     def worked(activity: str, report: dict[str, object], **options: str) -> str:
         run = place(activity, activity, **options)
-        evidence = outcome.begin(house_settings, engine, run.id, NOW)
+        evidence = beginning.begin(house_settings, engine, run.id, NOW)
         write_json(evidence.attempt(1).claim, {})
         write_json(evidence.attempt(1).effort, [BEAT])
         write_json(evidence.reports / "acme-erp1" / f"{activity}.json", report)
@@ -81,7 +81,7 @@ def test_a_report_that_makes_no_sense_keeps_no_hold(place: Place, house_settings
     """A server can't keep its run from being settled."""
     engine = connect(house_settings.database_url)
     run = place("recover", "one")
-    evidence = outcome.begin(house_settings, engine, run.id, NOW)
+    evidence = beginning.begin(house_settings, engine, run.id, NOW)
     write_json(evidence.attempt(1).claim, {})
     write_json(evidence.attempt(1).effort, [BEAT])
     write_json(evidence.reports / "acme-erp1" / "recover.json", {"unit": {"attempts": ["x"]}})

@@ -72,7 +72,7 @@ class Playbook:
         self._control = server.folder / "ssh"
         self._control.mkdir(exist_ok=True)
         inventory = server.folder / "hosts.yml"
-        inventory.write_text(f"mems: {{hosts: {{{server.name}: {{}}}}}}\n")
+        inventory.write_text(f"mems: {{hosts: {{{server.name}: {{amc_throwaway: true}}}}}}\n")
         self._command = [
             str(Path(sys.executable).parent / "ansible-playbook"),
             "-i",

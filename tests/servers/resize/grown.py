@@ -59,7 +59,7 @@ class Installation:
     def order(*words: str) -> tuple[str, ...]:
         """The words of an order."""
         asked = ("run", "start", "resize", "--customer", CUSTOMER, "--server", SERVER)
-        return (*asked, "--without-proven-backup", WHY, *words)
+        return (*asked, "--without-proven-backup", WHY, "--now", "--why", "a test", *words)
 
     def report(self, run: Any) -> dict[str, Any]:
         found: dict[str, Any] = run["reports"][SERVER]["resize"]

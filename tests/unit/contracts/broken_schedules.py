@@ -30,6 +30,8 @@ amc_contract:
     - from: 2026-12-18
       until: 2027-01-06
       why: stocktaking
+  emergency:
+    allowed: true
 """
 
 RULE = "FREQ=MONTHLY;BYDAY=2SA"
@@ -45,6 +47,8 @@ RULES = {
     "a rule begins with FREQ": (RULE, "BYDAY=SA;FREQ=WEEKLY", 17, "does not begin with FREQ", "FREQ=MONTHLY"),
     "a frequency is known": ("MONTHLY", "MONTLY", 17, "FREQ is 'MONTLY'", "did you mean `MONTHLY`?"),
     "no rule comes round within a day": (RULE, "FREQ=HOURLY", 17, "FREQ is 'HOURLY'", "DAILY"),
+    "an emergency rule is yes or no": ("allowed: true", "allowed: sometimes", 31, "boolean", "allowed: true"),
+    "a resize is approved": ("  patch:", "  resize:", 17, "resize never comes round", "remove the rule"),
     "the hour is not in the rule": (RULE, "FREQ=DAILY;BYHOUR=2", 17, "BYHOUR has no place", "at:"),
     "an interval is a number": (RULE, "FREQ=DAILY;INTERVAL=0", 17, "INTERVAL is '0'", "INTERVAL=2"),
     "a count is a number": (RULE, "FREQ=DAILY;COUNT=many", 17, "COUNT is 'many'", "COUNT=2"),

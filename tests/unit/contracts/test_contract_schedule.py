@@ -13,6 +13,7 @@ from pydantic_core import PydanticCustomError
 
 from orchestrator.contracts import rule as rules
 from orchestrator.contracts.activities import DEFAULTS
+from orchestrator.contracts.model import Contract
 from orchestrator.contracts.nodes import data_of
 from orchestrator.contracts.read import contract_schema, read
 from orchestrator.contracts.recurrence import ANY_TIME, recurrence_of
@@ -47,6 +48,7 @@ def test_a_contract_says_when(tmp_path: Path) -> None:
     assert written["freezes"] == [{"from": "2026-12-18", "until": "2027-01-06", "why": "stocktaking"}]
     assert written["activities"]["patch"]["recurrence"]["from"] == "2026-01-05"
     assert contract.terms("patch").minutes == 30
+    assert contract.emergency.allowed
 
 
 def test_single_keys_keep_the_other_defaults(tmp_path: Path) -> None:
@@ -60,7 +62,8 @@ def test_single_keys_keep_the_other_defaults(tmp_path: Path) -> None:
     assert backup and (backup.rule, backup.at, backup.lasts_minutes) == ("FREQ=DAILY", "03:00", 60)
     assert patch and (patch.rule, patch.start) == ("FREQ=MONTHLY;BYMONTHDAY=8", date(2026, 1, 1))
     assert contract.recurrence("drill") is None
-    assert (contract.freezes, contract.holidays.country) == ((), None)
+    assert Contract.model_validate_json(contract.model_dump_json()) == contract
+    assert (contract.freezes, contract.holidays.country, contract.emergency.allowed) == ((), None, False)
 
 
 @pytest.mark.parametrize(
@@ -74,6 +77,7 @@ def test_single_keys_keep_the_other_defaults(tmp_path: Path) -> None:
         "a country is a code",
         "a freeze has an end",
         "a freeze says why",
+        "an emergency rule is yes or no",
     ],
 )
 def test_the_schema_refuses_what_it_can(name: str) -> None:

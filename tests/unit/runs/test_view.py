@@ -52,11 +52,14 @@ def test_within_the_window_the_clause_and_the_hold_are_told() -> None:
     assert said == "acme-patch-20261124-080000-x7k2: covered by C4 of AMC-2026-0001, 0:45 held"
 
 
-def test_outside_it_the_next_opening_is_told_in_the_customers_time() -> None:
-    """Until windows hold a run back, it says so and goes on."""
-    said = ordered(run(check_mode=True), CONTRACT, TUESDAY)
-    assert "free (check mode)" in said
-    assert "outside the maintenance window, which opens next Friday 2026-11-27 22:00 +04; it goes on" in said
+def test_outside_it_the_planned_time_is_told_in_the_customers_time() -> None:
+    """With what moved it there; an emergency says why it does not wait."""
+    waits = run(state=State.WAITING, planned_at=FRIDAY_NIGHT, words="Tuesday is outside the windows")
+    said = ordered(waits, CONTRACT, TUESDAY)
+    assert said.endswith("planned for Friday 2026-11-27 23:00 +04: Tuesday is outside the windows")
+    assert "free (check mode)" in ordered(run(check_mode=True), CONTRACT, TUESDAY)
+    urgent = ordered(run(urgent="users can't log in"), CONTRACT, TUESDAY)
+    assert urgent.endswith("outside the maintenance windows, under the emergency rule: users can't log in")
 
 
 def test_the_contract_in_the_row_is_the_contract_that_was_agreed() -> None:

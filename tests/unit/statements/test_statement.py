@@ -41,6 +41,8 @@ def run(**other: Any) -> data.StatementRun:
         "servers": ["acme-erp1"],
         "options": {},
         "decision": None,
+        "urgent": None,
+        "planned_at": None,
         "cause": "engineer",
         "check": False,
         "clause": "C4",
@@ -113,6 +115,18 @@ def test_the_text_shows_each_run_with_held_raw_rounded_and_charged() -> None:
         *("0:45", "0:15:05", "0:30", "0:45", "37", "76"),
     ]
     assert "E1 excludes it" in shown
+
+
+def test_an_emergency_and_a_planned_time_are_told() -> None:
+    """Why it ran outside the windows; when a run that waits is planned, on the contract's clock."""
+    planned = datetime(2026, 11, 27, 18, tzinfo=UTC)
+    said = statement(run(urgent="a hole"), run(id="x", state="waiting", planned_at=planned))
+    shown = text.render(said)
+    assert "outside the maintenance windows, under the emergency rule: a hole" in shown
+    assert shown.count("planned for 2026-11-27 22:00") == 1
+    urgent, waits = data.document(said)["runs"]
+    assert (urgent["urgent"], urgent["planned_at"]) == ("a hole", None)
+    assert (waits["urgent"], waits["planned_at"]) == (None, "2026-11-27T18:00:00+00:00")
 
 
 def test_the_text_prints_every_note_and_the_ledgers_head() -> None:

@@ -1,0 +1,48 @@
+"""Everything that is looked at, in the order in which it is to be mended."""
+
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from functools import partial
+
+from sqlalchemy import Engine
+
+from orchestrator.database.engine import connect
+from orchestrator.doctor import machine, work
+from orchestrator.doctor.finding import Finding, of_error, tried
+from orchestrator.errors import AmcError
+from orchestrator.settings import Settings
+
+OF_THE_MACHINE: dict[str, Callable[[Settings], Iterator[Finding]]] = {
+    "home": machine.home,
+    "disk": machine.disk,
+    "secrets": machine.secrets,
+    "programs": machine.programs,
+    "clock": machine.clock,
+    "engine": machine.engine,
+    "ssh": machine.way,
+    "inventories": work.inventories,
+}
+OF_THE_DATABASE: dict[str, Callable[[Settings, Engine, datetime], Iterator[Finding]]] = {
+    "database": work.database,
+    "worker": work.workers,
+    "overdue": work.overdue,
+    "notifications": work.notifications,
+    "silence": work.silence,
+}
+
+
+def examine(settings: Settings, now: datetime, reach: bool = False) -> list[Finding]:
+    """All findings. `reach`: also try to enter every server."""
+    found = []
+    for what, look in OF_THE_MACHINE.items():
+        found += tried(what, partial(look, settings))
+    if reach:
+        found += tried("reach", partial(machine.reach, settings))
+    try:
+        engine = connect(settings.database_url)
+    except AmcError as error:
+        return [*found, *of_error("database", error)]
+    for what, look_at in OF_THE_DATABASE.items():
+        found += tried(what, partial(look_at, settings, engine, now))
+    engine.dispose()
+    return found

@@ -1,0 +1,34 @@
+"""Somebody stops a run: before it begins nothing runs and its hours go back; a running one is told to end."""
+
+from datetime import datetime
+
+from sqlalchemy import Engine
+
+from orchestrator.errors import UsageError
+from orchestrator.runs import holds, store
+from orchestrator.runs.states import Event, State
+from orchestrator.runs.store import Run
+from orchestrator.runs.waiting import NOTHING_RAN
+
+
+def cancel(engine: Engine, run: str, by: str, why: str, now: datetime) -> Run:
+    """The run as it stands then: cancelled, or running with `stop` set, which its worker sees and settles.
+
+    Asked again of a run that is told to end, it changes nothing. UsageError: it has ended, or no name or
+    reason is given. Who takes a cancelled run from the queue finds it cancelled, and does nothing.
+    """
+    if not by.strip() or not why.strip():
+        raise UsageError("a cancellation is somebody's, and needs its reason", "add --why, and --by NAME")
+    with engine.begin() as connection:
+        found = store.locked(connection, run)
+        if found.state is State.RUNNING:
+            if found.stop is None:
+                store.note_stop(connection, found, {"by": by, "why": why, "at": now.isoformat()})
+        elif found.waits or found.state is State.QUEUED:
+            words = f"cancelled by {by}: {why}"
+            holds.give_back(connection, found, words, now)
+            stop = {"by": by, "why": why, "at": now.isoformat()}
+            store.move(connection, found, Event.CANCEL, words, stop=stop, ended_at=now, **NOTHING_RAN)
+        else:
+            raise UsageError(f"{found.id} is {found.state}: it has ended", f"amc run show {found.id}")
+        return store.get(connection, run)
