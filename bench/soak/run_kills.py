@@ -163,9 +163,9 @@ def _patch_faults(made: Installation, run: str, shown: dict[str, Any]) -> list[s
         f"files=$({steps}) || exit 0; cd /var/lib/amc/runs/{run}; python3 -c '{program}' $files"
     )
     for step in json.loads(printed.stdout or "[]"):
-        well = [each for each in step["attempts"] if each["rc"] == 0]
+        well = [each for each in step.get("attempts") or [] if each["rc"] == 0]
         if len(well) > 1:
-            found.append(f"doubled: {step['unit']} ended well {len(well)} times")
+            found.append(f"doubled: {step.get('unit')} ended well {len(well)} times")
     if units := made.on(
         f"systemctl list-units --all --plain --no-legend 'amc-{run}-*' | grep -w active || true"
     ):
