@@ -20,7 +20,7 @@ def engineer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engineer]:
     house.go()
     found = engineer_in(house)
     yield found
-    found.close()
+    found.rest()
     house.close()
 
 
