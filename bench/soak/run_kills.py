@@ -175,7 +175,7 @@ def _patch_faults(made: Installation, run: str, shown: dict[str, Any]) -> list[s
         found.append(f"the lock is left: {lock.strip()}")
     if left := carrying(MARK, run):
         found.append(f"processes left: {left}")
-    if made.json("hours", "balance", "--customer", CUSTOMER)["held_seconds"]:
+    if made.json("hours", "balance", "--customer", CUSTOMER)["held"]:
         found.append("a hold is left")
     if made.ssh("/usr/local/lib/mems/check").returncode:
         found.append("M EMS does not answer")
