@@ -4,7 +4,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from orchestrator.runs.states import Event, State
 from orchestrator.runs.store import Run
 from orchestrator.settings import Settings
 
-from .conftest import NOW, House, Place
+from .conftest import NOW, Place
 from .receiver import Receiver
 
 MINUTE = timedelta(minutes=1)
@@ -370,38 +370,3 @@ def test_a_test_message(settings: Settings, receiver: Receiver) -> None:
     assert "403" in courier.try_out(channel, NOW)
     assert receiver.titles == ["amc: a test of the channel ops"] * 2
     assert (settings.inventories / "acme" / PLACE).is_file()
-
-
-def test_a_worker_tells_before_it_leaves(house: House, receiver: Receiver) -> None:
-    """A real one, by its settings: the run that failed is told, the dead-man's switch is pinged."""
-    file = house.folder / "notify.yml"
-    file.write_text(f"channels: [{{name: ops, url: 'json://{receiver.address}/told'}}]\n")
-    house.environment |= {"AMC_NOTIFY_FILE": str(file), "AMC_PING_URL": f"http://{receiver.address}/ping/x"}
-    (house.folder / "fail").touch()
-    house.go()
-    run = house.order()
-    house.finish()
-    assert receiver.titles == ["acme: patch failed, a person has to look (acme-erp1)"]
-    assert run in receiver.told[0]["message"]
-    assert ("/ping/x", "") in receiver.pings
-
-
-def test_no_run_fails_by_a_channel(house: House, receiver: Receiver) -> None:
-    """One refuses, one is not there, nor is the dead-man's switch, while there is a failure to tell."""
-    file = house.folder / "notify.yml"
-    receiver.status = 500
-    closed = Receiver()
-    closed.close()
-    urls = (f"json://{receiver.address}/told", f"json://{closed.address}/told")
-    channels = ", ".join(f"{{name: c{place}, url: '{url}'}}" for place, url in enumerate(urls))
-    file.write_text(f"channels: [{channels}]\n")
-    house.environment |= {"AMC_NOTIFY_FILE": str(file), "AMC_PING_URL": f"http://{closed.address}/ping/x"}
-    house.go()
-    run = house.order()
-    with house.engine.begin() as connection:
-        other = replace(store.get(connection, run), id="acme-patch-2", key="two")
-        store.add(connection, other)
-        store.move(connection, other, Event.FAIL, "it broke", ended_at=datetime.now(UTC))
-    house.finish()
-    assert house.standing(run) == "done"
-    assert len(receiver.told) == 1
