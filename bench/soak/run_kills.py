@@ -129,9 +129,11 @@ def patch(made: Installation, chance: random.Random, count: Count) -> None:
     moment = chance.uniform(0.5, LONGEST_PATCH_SECONDS)
     time.sleep(moment)
     kill(_victims(made, run, what))
-    made.amc("worker", "--until-idle", deadline_s=900)
     deadline = time.monotonic() + 900
     while (shown := made.json("run", "show", run))["state"] not in ENDS and time.monotonic() < deadline:
+        # Refused while the worker lives that was not killed.
+        again = [sys.executable, "-m", "orchestrator.cli.main", "worker", "--until-idle"]
+        subprocess.run(again, env=made.environment, capture_output=True, timeout=900, check=False)
         time.sleep(1)
     count.line(f"patch, {what} killed after {moment:4.1f} s", shown["state"], _patch_faults(made, run, shown))
 
