@@ -31,7 +31,7 @@ PLAYBOOK = """
   tasks:
     - name: A second's work
       ansible.builtin.command: sleep 1
-      loop: "{{ range(SECONDS) }}"
+      loop: "{{ range(SECONDS) | list }}"
       changed_when: false
 """
 

@@ -129,9 +129,11 @@ def patch(made: Installation, chance: random.Random, count: Count) -> None:
     moment = chance.uniform(0.5, LONGEST_PATCH_SECONDS)
     time.sleep(moment)
     kill(_victims(made, run, what))
-    made.amc("worker", "--until-idle", deadline_s=900)
     deadline = time.monotonic() + 900
     while (shown := made.json("run", "show", run))["state"] not in ENDS and time.monotonic() < deadline:
+        # Refused while the worker lives that was not killed.
+        again = [sys.executable, "-m", "orchestrator.cli.main", "worker", "--until-idle"]
+        subprocess.run(again, env=made.environment, capture_output=True, timeout=900, check=False)
         time.sleep(1)
     count.line(f"patch, {what} killed after {moment:4.1f} s", shown["state"], _patch_faults(made, run, shown))
 
@@ -163,9 +165,9 @@ def _patch_faults(made: Installation, run: str, shown: dict[str, Any]) -> list[s
         f"files=$({steps}) || exit 0; cd /var/lib/amc/runs/{run}; python3 -c '{program}' $files"
     )
     for step in json.loads(printed.stdout or "[]"):
-        well = [each for each in step["attempts"] if each["rc"] == 0]
+        well = [each for each in step.get("attempts") or [] if each["rc"] == 0]
         if len(well) > 1:
-            found.append(f"doubled: {step['unit']} ended well {len(well)} times")
+            found.append(f"doubled: {step.get('unit')} ended well {len(well)} times")
     if units := made.on(
         f"systemctl list-units --all --plain --no-legend 'amc-{run}-*' | grep -w active || true"
     ):
@@ -175,7 +177,7 @@ def _patch_faults(made: Installation, run: str, shown: dict[str, Any]) -> list[s
         found.append(f"the lock is left: {lock.strip()}")
     if left := carrying(MARK, run):
         found.append(f"processes left: {left}")
-    if made.json("hours", "balance", "--customer", CUSTOMER)["held_seconds"]:
+    if made.json("hours", "balance", "--customer", CUSTOMER)["held"]:
         found.append("a hold is left")
     if made.ssh("/usr/local/lib/mems/check").returncode:
         found.append("M EMS does not answer")

@@ -29,6 +29,7 @@ from orchestrator.runs.order import Order
 from orchestrator.runs.placing import Enqueue
 from orchestrator.runs.states import Event
 from orchestrator.runs.store import Run
+from orchestrator.runs.waiting import NOTHING_RAN
 from orchestrator.settings import Settings
 
 MOVED = {
@@ -226,8 +227,8 @@ def _take_over(merge: Merge, name: str) -> None:
         words = f"its work is part of {merge.cause}"
         holds.give_back(connection, run, words, merge.now)
         stop = {"by": merge.cause, "why": words, "at": merge.now.isoformat()}
-        nothing = {"raw": 0, "rounded": 0, "charged": 0, "overage": 0}
-        store.move(connection, run, Event.CANCEL, words, stop=stop, ended_at=merge.now, **nothing)
+        facts = {"stop": stop, "ended_at": merge.now} | NOTHING_RAN
+        store.move(connection, run, Event.CANCEL, words, **facts)
 
 
 def _place(

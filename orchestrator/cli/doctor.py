@@ -23,7 +23,7 @@ def doctor(
     from orchestrator.doctor.examination import examine
     from orchestrator.doctor.finding import Grade
 
-    findings = examine(settings.read(), datetime.now(UTC), reach)
+    findings = examine(settings.read(), lambda: datetime.now(UTC), reach)
     if as_json:
         print(json.dumps([dataclasses.asdict(finding) for finding in findings], indent=2))
     else:

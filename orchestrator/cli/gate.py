@@ -27,7 +27,7 @@ def gate(
 
     Prints one line of JSON when it is let in, and one when it is settled; reads how it ended, one line.
     """
-    from orchestrator.runs import hand
+    from orchestrator.runs import hand, options
     from orchestrator.web import keeper
 
     asked = keeper.Asked(
@@ -37,7 +37,12 @@ def gate(
         key=secrets.token_hex(16),
         person=hand.Person(_user()),
         urgent=why_now,
-        options=dict(_named(each) for each in option or []),
+        # Variables of roles that are no options are Ansible's matter.
+        options={
+            name: value
+            for name, value in map(_named, option or [])
+            if name in options.TAKES.get(activity, {})
+        },
     )
     try:
         keeper.keep(_gate(settings_.read()), asked)

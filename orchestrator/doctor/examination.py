@@ -1,14 +1,13 @@
 """Everything that is looked at, in the order in which it is to be mended."""
 
 from collections.abc import Callable, Iterator
-from datetime import datetime
 from functools import partial
 
 from sqlalchemy import Engine
 
 from orchestrator.database.engine import connect
 from orchestrator.doctor import machine, work
-from orchestrator.doctor.finding import Finding, of_error, tried
+from orchestrator.doctor.finding import Clock, Finding, of_error, tried
 from orchestrator.errors import AmcError
 from orchestrator.settings import Settings
 
@@ -22,7 +21,7 @@ OF_THE_MACHINE: dict[str, Callable[[Settings], Iterator[Finding]]] = {
     "ssh": machine.way,
     "inventories": work.inventories,
 }
-OF_THE_DATABASE: dict[str, Callable[[Settings, Engine, datetime], Iterator[Finding]]] = {
+OF_THE_DATABASE: dict[str, Callable[[Settings, Engine, Clock], Iterator[Finding]]] = {
     "database": work.database,
     "worker": work.workers,
     "overdue": work.overdue,
@@ -31,8 +30,8 @@ OF_THE_DATABASE: dict[str, Callable[[Settings, Engine, datetime], Iterator[Findi
 }
 
 
-def examine(settings: Settings, now: datetime, reach: bool = False) -> list[Finding]:
-    """All findings. `reach`: also try to enter every server."""
+def examine(settings: Settings, clock: Clock, reach: bool = False) -> list[Finding]:
+    """All findings; `clock` gives this machine's time. `reach`: also try to enter every server."""
     found = []
     for what, look in OF_THE_MACHINE.items():
         found += tried(what, partial(look, settings))
@@ -43,6 +42,6 @@ def examine(settings: Settings, now: datetime, reach: bool = False) -> list[Find
     except AmcError as error:
         return [*found, *of_error("database", error)]
     for what, look_at in OF_THE_DATABASE.items():
-        found += tried(what, partial(look_at, settings, engine, now))
+        found += tried(what, partial(look_at, settings, engine, clock))
     engine.dispose()
     return found

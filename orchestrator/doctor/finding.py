@@ -2,9 +2,13 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 from orchestrator.errors import AmcError
+
+Clock = Callable[[], datetime]
+"""This machine's time, aware."""
 
 
 class Grade(StrEnum):

@@ -1,13 +1,13 @@
 """The work: inventories, database, workers, what waits too long, and whether anybody would be told."""
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from sqlalchemy import Engine, func, inspect, select, text
 
 from orchestrator.contracts.read import PLACE, read_all
 from orchestrator.database.engine import is_sqlite, reading
-from orchestrator.doctor.finding import Finding, fault, note, of_error, ok
+from orchestrator.doctor.finding import Clock, Finding, fault, note, of_error, ok
 from orchestrator.errors import InvalidInput
 from orchestrator.fleet.faults import faults
 from orchestrator.fleet.read import customers
@@ -40,7 +40,7 @@ def inventories(settings: Settings) -> Iterator[Finding]:
         yield ok("inventories", f"{len(contracts)} customers: {', '.join(names)}")
 
 
-def database(_settings: Settings, engine: Engine, now: datetime) -> Iterator[Finding]:
+def database(_settings: Settings, engine: Engine, clock: Clock) -> Iterator[Finding]:
     """Its tables are there, and its clock is ours. That its schema is ours, `connect` has seen."""
     sqlite = is_sqlite(engine.url)
     with reading(engine) as connection:
@@ -48,6 +48,7 @@ def database(_settings: Settings, engine: Engine, now: datetime) -> Iterator[Fin
             yield fault("database", "the queue's tables are missing", "amc init")
             return
         theirs = None if sqlite else connection.execute(text("SELECT clock_timestamp()")).scalar_one()
+        now = clock()
     where = engine.url.render_as_string(hide_password=True)
     if theirs and abs((theirs - now).total_seconds()) > CLOCK_SECONDS:
         words = f"the clock of {where} is {(theirs - now).total_seconds():+.0f} s off ours"
@@ -56,8 +57,9 @@ def database(_settings: Settings, engine: Engine, now: datetime) -> Iterator[Fin
         yield ok("database", where)
 
 
-def workers(settings: Settings, engine: Engine, now: datetime) -> Iterator[Finding]:
+def workers(settings: Settings, engine: Engine, clock: Clock) -> Iterator[Finding]:
     """One lives and makes its rounds; on SQLite the next order starts one."""
+    now = clock()
     with reading(engine) as connection:
         last = connection.execute(select(func.max(beats.c.beat_at, type_=beats.c.beat_at.type))).scalar()
     seen = f"last seen {last:%Y-%m-%d %H:%M:%S} UTC" if last else "none was ever seen"
@@ -75,8 +77,9 @@ def workers(settings: Settings, engine: Engine, now: datetime) -> Iterator[Findi
         yield ok("worker", f"{len(living)} at work, {seen}")
 
 
-def overdue(settings: Settings, engine: Engine, now: datetime) -> Iterator[Finding]:
+def overdue(settings: Settings, engine: Engine, clock: Clock) -> Iterator[Finding]:
     """Nothing waits too long, and no run waits for a person."""
+    now = clock()
     late = watch.overdue(settings, engine, now)
     for words in late[:5]:
         yield fault("overdue", words, "amc run show; is a worker at work, are its windows wide enough?")
@@ -94,8 +97,9 @@ def overdue(settings: Settings, engine: Engine, now: datetime) -> Iterator[Findi
         yield ok("overdue", "nothing waits longer than it should")
 
 
-def notifications(settings: Settings, engine: Engine, now: datetime) -> Iterator[Finding]:
+def notifications(settings: Settings, engine: Engine, clock: Clock) -> Iterator[Finding]:
     """Somebody is told, and the channels take what they are given."""
+    now = clock()
     if settings.notify_file is None:
         yield note("notifications", "nobody is told of anything", "docs/notifications.md; AMC_NOTIFY_FILE")
     else:
@@ -114,7 +118,7 @@ def notifications(settings: Settings, engine: Engine, now: datetime) -> Iterator
             )
 
 
-def silence(settings: Settings, _engine: Engine, _now: datetime) -> Iterator[Finding]:
+def silence(settings: Settings, _engine: Engine, _clock: Clock) -> Iterator[Finding]:
     """Somebody notices when no worker is left to tell."""
     if settings.ping_url:
         yield ok("silence", "a dead-man's switch is pinged")

@@ -14,7 +14,7 @@ from orchestrator.contracts.model import Contract
 from orchestrator.contracts.read import read_customer
 from orchestrator.database.engine import reading
 from orchestrator.errors import AmcError, HoursInsufficient, InvalidInput, NotCovered, Problem
-from orchestrator.fleet.read import customers, maintained
+from orchestrator.fleet.read import HOSTS, MAINTAINED, customers, maintained
 from orchestrator.runs import placing, store
 from orchestrator.runs.order import SCHEDULE, Order
 from orchestrator.runs.placing import Enqueue
@@ -38,7 +38,7 @@ def plan_ahead(settings: Settings, engine: Engine, now: datetime, enqueue: Enque
             contract = read_customer(settings.inventories, customer)
             if not (wanted := _wanted(engine, contract, now)):
                 continue
-            servers = tuple(maintained(settings.inventories, customer))
+            servers = _servers(settings, customer)
         except InvalidInput as error:
             faults += error.problems
             continue
@@ -72,6 +72,15 @@ def _wanted(engine: Engine, contract: Contract, now: datetime) -> list[Occurrenc
                     found.setdefault(each.uid, each)
         known = store.ordered_keys(connection, found)
     return [each for uid, each in found.items() if uid not in known]
+
+
+def _servers(settings: Settings, customer: str) -> tuple[str, ...]:
+    """At least one. InvalidInput."""
+    found = maintained(settings.inventories, customer)
+    if not found:
+        hosts = settings.inventories / customer / HOSTS
+        raise InvalidInput([Problem(hosts, 0, f"no server is in the group {MAINTAINED}", "add one to it")])
+    return tuple(found)
 
 
 def _problems(error: AmcError, folder: Path) -> list[Problem]:

@@ -42,7 +42,10 @@ def standing(settings: Settings, run: Run) -> tuple[str, str]:
         return states.shown_as(run.state, worker_lives=False, process_lives=False)
     attempts = store.evidence(settings, run.id).attempts()
     lives = bool(attempts) and fate(attempts[-1]) is Fate.RUNNING
-    return states.shown_as(run.state, lock.holder(settings) is not None, lives)
+    word, following = states.shown_as(run.state, lock.holder(settings) is not None, lives)
+    if run.stop:
+        following = f"told to end by {run.stop['by']}: {run.stop['why']}{following and f'; {following}'}"
+    return word, following
 
 
 def document(settings: Settings, run: Run) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from orchestrator.contracts.activities import ActivityName
 from orchestrator.contracts.model import Contract
 from orchestrator.contracts.read import read_customer
 from orchestrator.database.engine import reading
-from orchestrator.errors import HoursInsufficient, InvalidInput
+from orchestrator.errors import AmcError, HoursInsufficient, InvalidInput, Problem
 from orchestrator.runs import holds, store
 from orchestrator.runs.order import SCHEDULE
 from orchestrator.runs.placing import Enqueue
@@ -31,15 +31,25 @@ NOTHING_RAN = {"raw": 0, "rounded": 0, "charged": 0, "overage": 0}
 
 
 def release(_settings: Settings, engine: Engine, now: datetime, enqueue: Enqueue) -> list[str]:
-    """Queue, plan anew or cancel the runs whose time has come by `now`; what was done, a line each."""
+    """Queue, plan anew or cancel the runs whose time has come by `now`; what was done, a line each.
+
+    What can't be done with one of them is raised as InvalidInput after the others were looked at.
+    """
     with reading(engine) as connection:
         due = store.due(connection, now)
-    said = []
+    said: list[str] = []
+    faults: list[Problem] = []
     for run in due:
-        with engine.begin() as connection:
-            words = release_one(connection, run.id, now, enqueue)
+        try:
+            with engine.begin() as connection:
+                words = release_one(connection, run.id, now, enqueue)
+        except AmcError as error:
+            faults.append(Problem(Path(run.inventory), 0, f"{run.id}: {error}", f"amc run show {run.id}"))
+            continue
         if words:
             said.append(f"{run.id}: {words}")
+    if faults:
+        raise InvalidInput(faults)
     return said
 
 

@@ -143,15 +143,15 @@ def late_place(contract: Contract, activity: ActivityName, lasts: timedelta, now
         place = _any_time(contract, now.astimezone(UTC))
     else:
         place = first_place(contract, now, lasts, before)
-    if place.at is None or before is None:
+    is_refused = place.at is None and all(reason.why is not Why.NO_PLACE for reason in place.reasons)
+    if before is None or is_refused:
         return place
-    shares = activity not in ANY_TIME and is_one_room(contract, place.at, before + lasts)
-    if shares or place.at + lasts > before:
-        words = (
-            f"the next one is planned for {local(contract, before)}, and no earlier place is free for this"
-        )
-        return Place(None, (*place.reasons, Reason(Why.NEXT, words)))
-    return place
+    fits = place.at is not None and place.at + lasts <= before
+    if fits and (activity in ANY_TIME or not is_one_room(contract, place.at or before, before + lasts)):
+        return place
+    words = f"the next one is planned for {local(contract, before)}, and no earlier place is free for this"
+    kept = [reason for reason in place.reasons if reason.why not in NOT_AT_ALL]
+    return Place(None, (*kept, Reason(Why.NEXT, words)))
 
 
 def following_from(

@@ -219,15 +219,15 @@ def _require_nobodys(hosts, inventory, variables_of):
     names = [host.name for host in hosts]
     if not names:
         raise Refused("no server is reached", "-i inventories/<customer> -i inventories/provider", USAGE)
-    if all(_is_providers(host) for host in hosts) and len(_sources(inventory)) == 1:
-        _say(f"{', '.join(names)}: the provider's own, in nobody's account")
-        return
     owners = _owners()
     if known := sorted({owners[name] for name in names if name in owners}):
         raise Refused(
             f"{', '.join(names)}: of {', '.join(known)}, and no contract is given",
             f"-i inventories/{known[0]} -i inventories/{PROVIDER}",
         )
+    if all(_is_providers(host) for host in hosts) and len(_sources(inventory)) == 1:
+        _say(f"{', '.join(names)}: the provider's own, in nobody's account")
+        return
     unmarked = [host.name for host in hosts if variables_of(host).get(THROWAWAY) is not True]
     if unmarked:
         raise Refused(

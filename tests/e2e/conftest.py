@@ -15,6 +15,13 @@ from installation import Installation
 REPOSITORY = Path(__file__).parents[2]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The first test waits for the whole of `scripts/up`, beside other tests."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.timeout(1500))
+
+
 @pytest.fixture(scope="session")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     """A fresh clone with an empty home; whatever lab it made is gone at the end, whatever happened."""

@@ -57,9 +57,11 @@ def postgresql_server() -> Iterator[str]:
         port = _free_port()
         with _server(user, folder, port) as server:
             _wait_for(server, port, folder / "log")
-            yield f"postgresql://postgres@127.0.0.1:{port}"
-            server.send_signal(signal.SIGINT)
-            server.wait(DEADLINE_S)
+            try:
+                yield f"postgresql://postgres@127.0.0.1:{port}"
+            finally:
+                server.send_signal(signal.SIGINT)
+                server.wait(DEADLINE_S)
     finally:
         shutil.rmtree(folder)
 

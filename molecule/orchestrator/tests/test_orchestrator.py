@@ -104,10 +104,11 @@ def test_the_http_side_needs_tls_and_a_token(host, address):
     assert ask(address, "/v1/balance/acme")[0] == 401
     with pytest.raises((OSError, http.client.HTTPException)):
         ask(address, "/health", scheme="http")
-    token = host.check_output("amc token add --name molecule --role engineer --customer acme").split()[-1]
+    name = f"molecule-{time.time_ns()}"  # a token's name is taken once
+    token = host.check_output(f"amc token add --name {name} --role engineer --customer acme").split()[-1]
     status, body = ask(address, "/v1/balance/acme", token)
     assert (status, "seconds" in body or "available" in body) == (200, True), body
-    monitor = host.check_output("amc token add --name prometheus --role monitor").split()[-1]
+    monitor = host.check_output(f"amc token add --name {name}-m --role monitor").split()[-1]
     status, body = ask(address, "/metrics", monitor)
     assert (status, 'amc_hours_seconds{customer="acme"' in body) == (200, True)
     assert "amc_worker_beat_timestamp_seconds" in host.check_output("curl -sS http://127.0.0.1:9420/metrics")

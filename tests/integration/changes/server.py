@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 REPOSITORY = Path(__file__).parents[3]
-DEADLINE_S = 60
+DEADLINE_S = 150
 HOSTS = """\
 all:
   vars:

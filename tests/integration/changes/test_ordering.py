@@ -2,13 +2,15 @@
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy import Connection
 
 from orchestrator.changes.survey import survey
 from orchestrator.contracts.read import read_customer
 from orchestrator.errors import HoursInsufficient, InvalidInput, NotCovered, UsageError, Waiting
-from orchestrator.runs import beginning, placing
+from orchestrator.runs import beginning, placing, waiting
 from orchestrator.runs.order import Order
 from orchestrator.runs.states import State
 from tests.integration.changes.conftest import NOW, Desk
@@ -233,3 +235,45 @@ def test_what_differs_beside_the_customers_is_named(desk: Desk) -> None:
         survey(desk.settings, desk.history, base, head) as found,
     ):
         found.wanted("nobody")
+
+
+def test_killed_between_two_orders_it_goes_on(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The record is there, one of two orders is placed: the next announcement places the other."""
+    base, head = desk.push({HOST_VARS: "mems_greeting: good day\nharden_banner: high\n"})
+    desk.plan(base, head)
+    place = placing.place
+
+    def dies(*words: Any, **more: Any) -> Any:
+        if desk.runs():
+            raise KeyboardInterrupt
+        return place(*words, **more)
+
+    monkeypatch.setattr(placing, "place", dies)
+    with pytest.raises(KeyboardInterrupt):
+        desk.apply(base, head)
+    monkeypatch.setattr(placing, "place", place)
+    assert [run.activity for run in desk.runs()] == ["deploy"] and desk.kept.applied("acme") is None
+    (ordered,) = desk.apply(base, head)
+    assert [(run.activity, is_new) for run, is_new in ordered.runs] == [("deploy", False), ("harden", True)]
+    assert len(desk.runs()) == len(desk.queued) == 2
+
+
+def test_in_its_window_it_is_released(desk: Desk) -> None:
+    """By the windows of the merged contract; the installation's own says every day."""
+    base, head = desk.push(
+        {
+            CONTRACT_FILE: FRIDAYS.replace("version: 1", "version: 2"),
+            HOST_VARS: "mems_greeting: hello\nharden_banner: high\n",
+        }
+    )
+    desk.plan(base, head)
+    ((run, _),) = desk.apply(base, head)[0].runs
+    assert run.planned_at
+
+    def enqueue(_connection: Connection, name: str, _customer: str) -> None:
+        desk.queued.append(name)
+
+    waiting.release(desk.settings, desk.engine, run.planned_at - timedelta(hours=1), enqueue)
+    assert desk.queued == []
+    waiting.release(desk.settings, desk.engine, run.planned_at, enqueue)
+    assert desk.queued == [run.id]

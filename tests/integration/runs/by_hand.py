@@ -109,6 +109,21 @@ class Engineer:
         which = [] if any(word.endswith(".yml") for word in words) else [str(self.playbooks / "patch.yml")]
         return [PLAYBOOK, *named, *which, *words]
 
+    def anew(self) -> None:
+        """The next test of one house: nothing is marked, and the playbook waits again."""
+        for name in ("marks", "go", "background.log"):
+            (self.house.folder / name).unlink(missing_ok=True)
+
+    def rest(self) -> None:
+        """What a test left at work ends."""
+        for process in self.started:
+            if process.poll() is None:
+                process.kill()
+            process.wait()
+        self.started.clear()
+        self.house.go()
+        self.house.until("the keepers' end", lambda: not self.keepers())
+
     def runs(self) -> list[Run]:
         """All rows, the newest first."""
         with reading(self.house.engine) as connection:
@@ -140,14 +155,6 @@ class Engineer:
             return b"gate" in words
 
         return [each for each in carrying("AMC_HOME", str(self.house.home)) if is_keeper(each)]
-
-    def close(self) -> None:
-        for process in self.started:
-            if process.poll() is None:
-                process.kill()
-            process.wait()
-        (self.house.folder / "go").touch()
-        self.house.until("the keepers' end", lambda: not self.keepers())
 
 
 def engineer_in(house: House) -> Engineer:

@@ -18,7 +18,7 @@ from .receiver import Receiver
 
 
 def faults(settings: Settings, now: datetime) -> list[Finding]:
-    return [each for each in examine(settings, now) if each.grade is Grade.FAULT]
+    return [each for each in examine(settings, lambda: now) if each.grade is Grade.FAULT]
 
 
 def contract(house: House) -> Settings:
@@ -104,7 +104,7 @@ def test_without_a_worker(house_settings: Settings, place: Place) -> None:
     house_settings.home.mkdir(mode=0o700)
     connected = connect(house_settings.database_url)
     watch.note_beat(connected, "host:1", NOW)
-    findings = {each.what: each for each in examine(house_settings, datetime.now(UTC))}
+    findings = {each.what: each for each in examine(house_settings, lambda: datetime.now(UTC))}
     grade = Grade.NOTE if house_settings.database_url.startswith("sqlite") else Grade.FAULT
     assert findings["database"].grade is Grade.FAULT  # the queue's tables are not made here
     assert (findings["worker"].grade, "last seen 2026-11-24" in findings["worker"].words) == (grade, True)

@@ -20,7 +20,7 @@ def engineer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engineer]:
     house.go()
     found = engineer_in(house)
     yield found
-    found.close()
+    found.rest()
     house.close()
 
 
@@ -82,9 +82,11 @@ def test_a_refusal_has_the_exit_code_and_the_reason(
 
 def test_an_emergency_goes_outside_the_windows_with_its_reason(engineer: Engineer) -> None:
     """As `amc run start --now --why`."""
-    said = engineer.playbook("-e", "amc_now='M EMS is down'", customer="asleep")
+    reasons = ["-e", "amc_now='M EMS is down'", "-e", "patch_without_proven_backup=later", "-e", "patch_x=1"]
+    said = engineer.playbook(*reasons, customer="asleep")
     assert "outside the windows: M EMS is down" in said
-    assert engineer.run().urgent == "M EMS is down"
+    run = engineer.run()
+    assert (run.urgent, run.options) == ("M EMS is down", {"without_proven_backup": "later"})
 
 
 def test_two_do_not_work_on_one_server(engineer: Engineer) -> None:
@@ -114,6 +116,7 @@ TRICKS = {
     "no tag": ["-t", "nothing-has-this-tag"],
     "all tags skipped": ["--skip-tags", "all,always,tagged,untagged"],
     "a later task": ["--start-at-task", "Report"],
+    "a folder called provider": ["-i", "POSING"],
     "called thrown away": ["-e", '{"amc_throwaway": true}'],
     "a copy of hosts.yml": ["-i", "COPY"],
     "a copy that is called thrown away": ["-i", "COPY", "-e", '{"amc_throwaway": true}'],
@@ -129,10 +132,18 @@ def test_no_trick_passes(engineer: Engineer, tmp_path: Path, trick: str) -> None
     """Each refused with a reason; nothing ran, nothing is held."""
     copy = tmp_path / "hosts.yaml"
     copy.write_text((engineer.inventories / "dry" / "hosts.yml").read_text())
+    posing = tmp_path / "provider"
+    posing.mkdir()
+    (posing / "hosts.yaml").write_text(copy.read_text())
     importing = tmp_path / "mine.yml"
     own = NOTE.replace("HOUSE", str(engineer.house.folder)).replace("HOSTS", "mems")
     importing.write_text(f"{own}\n- import_playbook: {engineer.playbooks}/patch.yml\n")
-    places = {"INVENTORIES": engineer.inventories, "PLAYBOOKS": engineer.playbooks, "COPY": copy}
+    places = {
+        "INVENTORIES": engineer.inventories,
+        "PLAYBOOKS": engineer.playbooks,
+        "COPY": copy,
+        "POSING": posing,
+    }
     words = []
     for word in TRICKS[trick]:
         for name, place in (places | {"IMPORTING": importing}).items():

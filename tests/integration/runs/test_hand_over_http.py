@@ -14,7 +14,7 @@ import pytest
 from orchestrator.runs import hand
 
 from .by_hand import Engineer, engineer_in, report
-from .conftest import House
+from .conftest import build
 
 
 @dataclass
@@ -44,12 +44,12 @@ class Remote:
             return probe.connect_ex(("127.0.0.1", self.port)) == 0
 
 
-@pytest.fixture
-def remote(house: House, tmp_path: Path) -> Iterator[Remote]:
+@pytest.fixture(scope="module")
+def machines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Remote]:
     """Lena's token is for acme and the dry one."""
+    house = build(tmp_path_factory.mktemp("orchestrator"))
     engineer = engineer_in(house)
-    own = tmp_path / "laptop"
-    own.mkdir()
+    own = tmp_path_factory.mktemp("laptop")
     openssl = (
         "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=localhost"
     )
@@ -68,10 +68,18 @@ def remote(house: House, tmp_path: Path) -> Iterator[Remote]:
         "AMC_CA": str(own / "tls.pem"),
         "AMC_DATABASE_URL": f"sqlite:///{own}/none.db",
     }
-    found = Remote(engineer, port, own, there)
-    found.serve()
-    yield found
-    engineer.close()
+    yield Remote(engineer, port, own, there)
+    house.close()
+
+
+@pytest.fixture
+def remote(machines: Remote) -> Iterator[Remote]:
+    """The orchestrator answers, the playbook waits for leave."""
+    machines.engineer.anew()
+    if machines.server is None or machines.server.poll() is not None:
+        machines.serve()
+    yield machines
+    machines.engineer.rest()
 
 
 def test_it_is_let_in_reported_and_charged_over_http(remote: Remote) -> None:
@@ -96,7 +104,7 @@ def test_it_is_let_in_reported_and_charged_over_http(remote: Remote) -> None:
 def test_without_the_orchestrators_answer_nothing_passes(remote: Remote) -> None:
     """Out of reach, a certificate of somebody else, an address without TLS, a token others can read."""
     engineer = remote.engineer
-    assert engineer.house.marks() == []
+    before = len(engineer.runs())
     wrong = remote.environment | {"AMC_CA": "/etc/ssl/certs/ca-certificates.crt"}
     assert "does not answer" in engineer.playbook(exit_code=3, **wrong)
     plain = remote.environment | {"AMC_URL": "http://orchestrator.example"}
@@ -106,7 +114,7 @@ def test_without_the_orchestrators_answer_nothing_passes(remote: Remote) -> None
     (remote.folder / "token").chmod(0o600)
     remote.lose()
     assert "does not answer" in engineer.playbook(exit_code=3, **remote.environment)
-    assert (engineer.house.marks(), engineer.runs()) == ([], [])
+    assert (engineer.house.marks(), len(engineer.runs())) == ([], before)
 
 
 def test_a_network_that_comes_back_costs_nothing(remote: Remote) -> None:

@@ -53,6 +53,7 @@ def test_a_running_one_is_told_to_end(scheduled: Scheduled) -> None:
     assert (told.state, told.stop) == (State.RUNNING, WHO | {"at": TUESDAY.isoformat()})
     again = cancel(scheduled.engine, run.id, by="another", why="too", now=TUESDAY)
     assert again.stop == told.stop
+    assert "told to end by K. Brandt: the month's end" in view.standing(scheduled.settings, told)[1]
     assert scheduled.held() == PATCH_SECONDS
     outcome.settle(scheduled.settings, scheduled.engine, run.id, Event.CANCEL, "ended", now=TUESDAY)
     assert (scheduled.run(run.id).state, scheduled.held()) == (State.CANCELLED, 0)

@@ -76,6 +76,9 @@ def test_one_customers_fault_keeps_no_other_waiting(scheduled: Scheduled) -> Non
     with pytest.raises(InvalidInput, match="backup has no playbook"):
         scheduled.plan(THE_DAY_BEFORE + DAY)
     assert len(scheduled.runs()) == 2
+    (scheduled.settings.inventories / "acme/hosts.yml").write_text("all: {hosts: {acme-erp1: }}\n")
+    with pytest.raises(InvalidInput, match="no server is in the group mems"):
+        scheduled.plan(THE_DAY_BEFORE + DAY)
 
 
 def test_one_backup_makes_up_for_the_nights_that_were_missed(scheduled: Scheduled) -> None:

@@ -1,5 +1,6 @@
 """Somebody stops a run: what of it runs here is ended, what was used is settled, and once."""
 
+from orchestrator.runs import store
 from orchestrator.runs.processes import carrying
 
 from .conftest import House
@@ -23,6 +24,8 @@ def test_a_running_run_is_ended_and_settled_by_the_clock(house: House) -> None:
     house.start("worker", "--until-idle")
     house.until_marked()
     house.amc("run", "over", run, exit_code=1)
+    attempt = store.evidence(house.settings, run).attempt(1)
+    house.until("a heartbeat", lambda: any(end > start for start, end in attempt.intervals()))
     cancel(house, run)
     cancelled(house, run)
     found = house.show(run)

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.errors import NotCovered, UsageError
+from orchestrator.errors import InvalidInput, NotCovered, UsageError
+from orchestrator.ledger import store as ledger
 from orchestrator.runs import approval, beginning, following, view
 from orchestrator.runs.states import State
 
 from .scheduled import FRIDAY_NIGHT, PATCH_SECONDS, SATURDAY_NIGHT, TUESDAY, Scheduled
 
-MINUTE = timedelta(minutes=1)
+HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
 
 
 def test_it_waits_for_the_next_window_with_its_hours_held(scheduled: Scheduled) -> None:
@@ -178,6 +179,35 @@ def test_two_workers_release_it_once(scheduled: Scheduled) -> None:
     assert Counter(scheduled.queued) == dict.fromkeys(go, 1)
     assert scheduled.postings(moves.id) == ["hold", "void", "hold"]
     assert scheduled.held() == PATCH_SECONDS
+
+
+def test_one_that_can_not_be_released_keeps_no_other_waiting(scheduled: Scheduled) -> None:
+    """Its hold is gone, whatever became of it: that is told each time, and the others go."""
+    broken = scheduled.order("patch", TUESDAY)
+    with scheduled.engine.begin() as connection:
+        ledger.void(connection, f"run:{broken.id}", "a test", TUESDAY)
+        ledger.hold(
+            connection,
+            scheduled.contract,
+            scheduled.contract.terms("patch"),
+            f"run:{broken.id}/2",
+            seconds=60,
+            planned_at=TUESDAY,
+            now=TUESDAY,
+        )
+        ledger.settle(
+            connection,
+            scheduled.contract,
+            f"run:{broken.id}/2",
+            60,
+            scheduled.contract.terms("patch"),
+            now=TUESDAY,
+        )
+    other = scheduled.order("backup", TUESDAY, planned_at=SATURDAY_NIGHT - 12 * HOUR)
+    for _ in range(2):
+        with pytest.raises(InvalidInput, match=broken.id):
+            scheduled.release(SATURDAY_NIGHT - 12 * HOUR)
+        assert scheduled.queued == [other.id]
 
 
 def test_nobody_takes_it_in_its_window(scheduled: Scheduled) -> None:
