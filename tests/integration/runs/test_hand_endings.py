@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
@@ -43,6 +44,7 @@ def test_a_signal_settles(engineer: Engineer, sign: str) -> None:
     """Within seconds, by the clock and not by the fixed price; the keeper ends, nothing is held."""
     run = begun(engineer)
     process = engineer.started[0]
+    time.sleep(2)  # what took less than a second costs nothing
     # As a terminal does it: Ctrl-C reaches the whole group.
     (os.killpg if sign == "SIGINT" else os.kill)(process.pid, signal.Signals[sign])
     process.wait()
