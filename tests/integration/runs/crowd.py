@@ -22,8 +22,9 @@ printf '{"pid": %s, "started": %s}' $$ "${20}" >"$folder/.process"
 mv "$folder/.process" "$folder/process.json"
 echo "$AMC_RUN_ID $AMC_RUN_ATTEMPT" >>HOUSE/marks
 [ ! -e HOUSE/slow ] || sleep "$(cat HOUSE/slow)"
+before=$(date -u -d '-1 second' +%Y-%m-%dT%H:%M:%S+00:00)
 now=$(date -u +%Y-%m-%dT%H:%M:%S+00:00)
-printf '[["%s", "%s"]]' "$(date -u -d '-1 second' +%Y-%m-%dT%H:%M:%S+00:00)" "$now" >"$folder/effort.json"
+printf '[["%s", "%s"]]' "$before" "$now" >"$folder/effort.json"
 servers='"'"${AMC_RUN_ID%%-*}-erp1"'": {"ok": 1, "changed": 0, "failures": 0, "unreachable": 0}'
 printf '{"status": "successful", "rc": 0, "words": "", "servers": {%s}, "started": "%s", "ended": "%s"}' \\
     "$servers" "$now" "$now" >"$folder/.result" && mv "$folder/.result" "$folder/result.json"
