@@ -149,6 +149,7 @@ def test_a_cancelled_run_ends_on_the_server_too(locked: Locked) -> None:
     assert strange.returncode != 0
     assert f"{NAME} is in the hands of {run}" in strange.stdout and f"{run} is running" in strange.stdout
 
+    time.sleep(6)  # until a second heartbeat: what is stopped before it costs nothing
     locked.amc("run", "cancel", run, "--why", "users work late", "--by", "Ada")
     locked.until("the run's end", lambda: locked.show(run)["state"] != "running")
     found = locked.show(run)
