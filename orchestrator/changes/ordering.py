@@ -24,12 +24,11 @@ from orchestrator.changes.survey import Survey, survey
 from orchestrator.contracts.model import Contract
 from orchestrator.contracts.read import read_customer
 from orchestrator.errors import AmcError, HoursInsufficient, InvalidInput, NotCovered, Problem, Waiting
-from orchestrator.runs import approval, holds, placing, store
+from orchestrator.runs import approval, placing, store, waiting
 from orchestrator.runs.order import Order
 from orchestrator.runs.placing import Enqueue
 from orchestrator.runs.states import Event
 from orchestrator.runs.store import Run
-from orchestrator.runs.waiting import NOTHING_RAN
 from orchestrator.settings import Settings
 
 MOVED = {
@@ -225,10 +224,8 @@ def _take_over(merge: Merge, name: str) -> None:
         if not run.waits:
             return
         words = f"its work is part of {merge.cause}"
-        holds.give_back(connection, run, words, merge.now)
         stop = {"by": merge.cause, "why": words, "at": merge.now.isoformat()}
-        facts = {"stop": stop, "ended_at": merge.now} | NOTHING_RAN
-        store.move(connection, run, Event.CANCEL, words, **facts)
+        waiting.call_off(connection, run, Event.CANCEL, words, merge.now, stop=stop)
 
 
 def _place(

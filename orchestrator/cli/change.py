@@ -13,8 +13,13 @@ import typer
 from orchestrator import settings as settings_
 
 if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from orchestrator.changes.drift import Drift
     from orchestrator.changes.history import History
+    from orchestrator.changes.looking import Seen
     from orchestrator.changes.ordering import Ordered
+    from orchestrator.changes.proposal import Proposal
 
 app = typer.Typer(
     help="Changes of the inventory: planned, ordered once merged, looked for.", no_args_is_help=True
@@ -137,7 +142,9 @@ def drift(
     raise typer.Exit(1 if exit_code and found.is_there else 0)
 
 
-def _look(at: settings_.Settings, engine: Any, proposal: Any, head: str, now: datetime) -> list[Any]:
+def _look(
+    at: settings_.Settings, engine: "Engine", proposal: "Proposal", head: str, now: datetime
+) -> "list[Seen]":
     """Check runs of a proposal's orders that can be looked at: not on servers that are still to come."""
     from orchestrator.changes.looking import look
     from orchestrator.runs import placing, worker
@@ -156,7 +163,10 @@ def _look(at: settings_.Settings, engine: Any, proposal: Any, head: str, now: da
             say=_say,
         )
         for order in proposal.orders
-        if not order.refusal and order.activity not in placing.PLANNED and not new & set(order.servers)
+        if proposal.contract
+        and not order.refusal
+        and order.activity not in placing.PLANNED
+        and not new & set(order.servers)
     ]
 
 
@@ -210,7 +220,7 @@ def _ordered(each: "Ordered") -> dict[str, Any]:
     }
 
 
-def _drift_lines(found: Any) -> list[str]:
+def _drift_lines(found: "Drift") -> list[str]:
     lines = [
         f"{server}: {seen.activity}: {task}"
         for seen in found.inside

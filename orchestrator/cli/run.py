@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Runs: maintenance work, ordered, done and accounted for.", no_args_is_help=True)
 
 Json = Annotated[bool, typer.Option("--json", help="one JSON document on stdout")]
+Why = Annotated[str, typer.Option(help="the reason, for the statement")]
+By = Annotated[str | None, typer.Option(metavar="NAME", help="who decides; default: this user")]
 RunId = Annotated[str, typer.Argument(metavar="RUN", help="the run's id, see `amc run list`")]
 
 
@@ -114,8 +116,8 @@ def start(
 @app.command()
 def approve(
     run_id: RunId,
-    by: Annotated[str | None, typer.Option(metavar="NAME", help="who agrees; default: this user")] = None,
-    why: Annotated[str, typer.Option(help="the reason, for the statement")] = "",
+    by: By = None,
+    why: Why = "",
     wait: Annotated[bool, typer.Option("--wait", help="follow it; exit code 0, 7 or 8 as it ends")] = False,
     as_json: Json = False,
 ) -> None:
@@ -132,12 +134,7 @@ def approve(
 
 
 @app.command()
-def reject(
-    run_id: RunId,
-    why: Annotated[str, typer.Option(help="the reason, for the statement")],
-    by: Annotated[str | None, typer.Option(metavar="NAME", help="who decides; default: this user")] = None,
-    as_json: Json = False,
-) -> None:
+def reject(run_id: RunId, why: Why, by: By = None, as_json: Json = False) -> None:
     """Decide against the plan of a run that waits; its hours go back."""
     from orchestrator.cli import planned
     from orchestrator.database.engine import connect
@@ -150,12 +147,7 @@ def reject(
 
 
 @app.command()
-def cancel(
-    run_id: RunId,
-    why: Annotated[str, typer.Option(help="the reason, for the statement")],
-    by: Annotated[str | None, typer.Option(metavar="NAME", help="who decides; default: this user")] = None,
-    as_json: Json = False,
-) -> None:
+def cancel(run_id: RunId, why: Why, by: By = None, as_json: Json = False) -> None:
     """Stop a run: one that waits or is queued ends here, a running one is ended on its servers too."""
     from orchestrator.cli import planned
     from orchestrator.database.engine import connect

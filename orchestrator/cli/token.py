@@ -1,14 +1,18 @@
 """`amc token`: who may ask over HTTP."""
 
+import dataclasses
 import getpass
 import json
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from orchestrator import settings as settings_
 from orchestrator.errors import UsageError
+
+if TYPE_CHECKING:
+    from orchestrator.web.tokens import Token
 
 app = typer.Typer(help="Tokens: what lets somebody ask `amc serve`.", no_args_is_help=True)
 
@@ -73,8 +77,6 @@ def revoke(name: Annotated[str, typer.Argument(help="see `amc token list`")]) ->
     print(f"{name} is revoked")
 
 
-def _document(token: object) -> dict[str, object]:
-    import dataclasses
-
-    found = dataclasses.asdict(token)  # type: ignore[call-overload]
+def _document(token: "Token") -> dict[str, object]:
+    found = dataclasses.asdict(token)
     return {key: value.isoformat() if isinstance(value, datetime) else value for key, value in found.items()}

@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import Engine
 
 from orchestrator.errors import UsageError
-from orchestrator.runs import holds, store, waiting
+from orchestrator.runs import store, waiting
 from orchestrator.runs.placing import Enqueue
 from orchestrator.runs.states import Event
 from orchestrator.runs.store import Run
@@ -34,9 +34,8 @@ def reject(engine: Engine, run: str, *, by: str, why: str, now: datetime) -> Run
         raise UsageError("a rejection needs its reason", "add --why")
     with engine.begin() as connection:
         found = _waiting(store.locked(connection, run), by)
-        holds.give_back(connection, found, f"rejected by {by}", now)
-        facts = {"decision": _decision(by, why, now), "ended_at": now} | waiting.NOTHING_RAN
-        store.move(connection, found, Event.REJECT, f"rejected by {by}: {why}", **facts)
+        words, decision = f"rejected by {by}: {why}", _decision(by, why, now)
+        waiting.call_off(connection, found, Event.REJECT, words, now, decision=decision)
         return store.get(connection, run)
 
 

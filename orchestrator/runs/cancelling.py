@@ -5,10 +5,9 @@ from datetime import datetime
 from sqlalchemy import Engine
 
 from orchestrator.errors import UsageError
-from orchestrator.runs import holds, store
+from orchestrator.runs import store, waiting
 from orchestrator.runs.states import Event, State
 from orchestrator.runs.store import Run
-from orchestrator.runs.waiting import NOTHING_RAN
 
 
 def cancel(engine: Engine, run: str, by: str, why: str, now: datetime) -> Run:
@@ -19,16 +18,15 @@ def cancel(engine: Engine, run: str, by: str, why: str, now: datetime) -> Run:
     """
     if not by.strip() or not why.strip():
         raise UsageError("a cancellation is somebody's, and needs its reason", "add --why, and --by NAME")
+    stop = {"by": by, "why": why, "at": now.isoformat()}
     with engine.begin() as connection:
         found = store.locked(connection, run)
         if found.state is State.RUNNING:
             if found.stop is None:
-                store.note_stop(connection, found, {"by": by, "why": why, "at": now.isoformat()})
+                store.note_stop(connection, found, stop)
         elif found.waits or found.state is State.QUEUED:
             words = f"cancelled by {by}: {why}"
-            holds.give_back(connection, found, words, now)
-            stop = {"by": by, "why": why, "at": now.isoformat()}
-            store.move(connection, found, Event.CANCEL, words, stop=stop, ended_at=now, **NOTHING_RAN)
+            waiting.call_off(connection, found, Event.CANCEL, words, now, stop=stop)
         else:
             raise UsageError(f"{found.id} is {found.state}: it has ended", f"amc run show {found.id}")
         return store.get(connection, run)

@@ -70,7 +70,7 @@ class Rounds:
         settings, engine, enqueue = self._settings, self._engine, self._enqueue
         found: dict[str, Duty] = {
             "by hand": lambda now: hand.settle_silent(settings, engine, now),
-            "release": lambda now: waiting.release(settings, engine, now, enqueue),
+            "release": lambda now: waiting.release(engine, now, enqueue),
         }
         if self._plans:
             found["plan ahead"] = lambda now: planning.plan_ahead(settings, engine, now, enqueue)

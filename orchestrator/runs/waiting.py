@@ -24,13 +24,12 @@ from orchestrator.runs.store import Run
 from orchestrator.runs.timing import keeps_to_windows
 from orchestrator.schedule.occurrences import expected, late_place
 from orchestrator.schedule.placement import Place, first_place, local
-from orchestrator.settings import Settings
 
 LATE = timedelta(minutes=15)
 NOTHING_RAN = {"raw": 0, "rounded": 0, "charged": 0, "overage": 0}
 
 
-def release(_settings: Settings, engine: Engine, now: datetime, enqueue: Enqueue) -> list[str]:
+def release(engine: Engine, now: datetime, enqueue: Enqueue) -> list[str]:
     """Queue, plan anew or cancel the runs whose time has come by `now`; what was done, a line each.
 
     What can't be done with one of them is raised as InvalidInput after the others were looked at.
@@ -62,7 +61,9 @@ def release_one(connection: Connection, run_id: str, now: datetime, enqueue: Enq
     windowed = _keeps_to_windows(connection, run)
     place = _place(contract, run, now, windowed)
     if place.at is None:
-        return _cancel(connection, run, "; ".join(reason.words for reason in place.reasons), now)
+        words = "; ".join(reason.words for reason in place.reasons)
+        call_off(connection, run, Event.CANCEL, words, now)
+        return f"cancelled: {words}"
     if place.at > now:
         return _move(connection, contract, run, place, now)
     if run.wants_decision or (windowed and store.is_busy(connection, run.customer)):
@@ -126,7 +127,9 @@ def _move(connection: Connection, contract: Contract, run: Run, place: Place, no
     return f"planned anew for {local(contract, place.at)}: {words}"
 
 
-def _cancel(connection: Connection, run: Run, words: str, now: datetime) -> str:
+def call_off(
+    connection: Connection, run: Run, event: Event, words: str, now: datetime, **facts: dict[str, str]
+) -> None:
+    """End a run of which nothing ran, by CANCEL or REJECT: its hours go back. `facts`: who and why."""
     holds.give_back(connection, run, words, now)
-    store.move(connection, run, Event.CANCEL, words, ended_at=now, **NOTHING_RAN)
-    return f"cancelled: {words}"
+    store.move(connection, run, event, words, ended_at=now, **NOTHING_RAN, **facts)

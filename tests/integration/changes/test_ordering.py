@@ -273,7 +273,7 @@ def test_in_its_window_it_is_released(desk: Desk) -> None:
     def enqueue(_connection: Connection, name: str, _customer: str) -> None:
         desk.queued.append(name)
 
-    waiting.release(desk.settings, desk.engine, run.planned_at - timedelta(hours=1), enqueue)
+    waiting.release(desk.engine, run.planned_at - timedelta(hours=1), enqueue)
     assert desk.queued == []
-    waiting.release(desk.settings, desk.engine, run.planned_at, enqueue)
+    waiting.release(desk.engine, run.planned_at, enqueue)
     assert desk.queued == [run.id]

@@ -76,7 +76,7 @@ class Scheduled:
         return self.run(run.id)
 
     def release(self, now: datetime) -> list[str]:
-        return waiting.release(self.settings, self.engine, now, self.enqueue)
+        return waiting.release(self.engine, now, self.enqueue)
 
     def plan(self, now: datetime) -> list[str]:
         return planning.plan_ahead(self.settings, self.engine, now, self.enqueue)
