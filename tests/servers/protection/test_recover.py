@@ -111,7 +111,9 @@ def test_what_was_set_aside_comes_back_with_one_command(pair: Recovered) -> None
     """The whole state before the last recovery; receiving goes on from there, and the old run stays done."""
     number = pair.acknowledged()[-1].number
     pair.recover("back", recover_put_back="earlier")
-    assert pair.restored() == list(range(1, number + 1))
+    restored = pair.restored()
+    assert restored == list(range(1, len(restored) + 1))
+    assert len(restored) in (number, number + 1)  # the last commit's acknowledgement may have been lost
     again = pair.playbook(*pair.command("earlier"))
     assert again.returncode == 0 and " changed=0 " in again.stdout
     pair.wait_until_protected()
